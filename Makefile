@@ -1,0 +1,46 @@
+# Two commands do everything on a fresh machine with Python, make and git: `make film` and `make test`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: film test setup check format generated pocket pocket-report benchmarks clean
+
+film: $(READY)  ## set up, and build projects/lantern
+	$(BIN)/filmforge build projects/lantern/film.yaml
+
+test: $(READY)  ## set up, and run the tests
+	$(BIN)/python -m pytest
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $(READY)
+
+check: $(READY)  ## format, lint, types, and that what is generated is current
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/python scripts/generated.py --check
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+generated: $(READY)  ## write the JSON Schema and the pages of command help anew
+	$(BIN)/python scripts/generated.py
+
+pocket: $(READY)  ## make the weights of pocket anew: hours on two cores, minutes on a GPU
+	$(BIN)/python -m pocket.make
+
+pocket-report: $(READY)  ## measure pocket, and write its contact sheet
+	$(BIN)/python -m pocket.report
+
+benchmarks: $(READY)
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV)

@@ -1,0 +1,50 @@
+"""filmforge: a build system for films made with open-weight video models.
+
+    import filmforge
+
+    project = filmforge.load("film.yaml")
+    for name, planned in filmforge.plan(project).steps.items():
+        print(name, planned.state, *planned.because)
+    filmforge.build(project, on_event=print)
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from filmforge.errors import (
+        FilmError,
+        FilmforgeError,
+        LoraError,
+        MediaError,
+        StepError,
+        StoreError,
+        UsageError,
+        WeightsError,
+    )
+    from filmforge.project import BuildResult, Plan, Project, build, load, plan
+
+__version__ = "0.1.0"
+
+_ERRORS = (
+    "FilmError",
+    "FilmforgeError",
+    "LoraError",
+    "MediaError",
+    "StepError",
+    "StoreError",
+    "UsageError",
+    "WeightsError",
+)
+__all__ = [*_ERRORS, "BuildResult", "Plan", "Project", "__version__", "build", "load", "plan"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use, so that `filmforge --help` costs no more than it needs."""
+    if name in _ERRORS:
+        return getattr(import_module("filmforge.errors"), name)
+    if name in __all__:
+        return getattr(import_module("filmforge.project"), name)
+    raise AttributeError(f"module 'filmforge' has no attribute '{name}'")

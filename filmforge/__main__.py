@@ -1,0 +1,5 @@
+"""`python -m filmforge` is `filmforge`."""
+
+from filmforge.cli.main import main
+
+main()

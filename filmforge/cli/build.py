@@ -1,0 +1,84 @@
+"""`filmforge build`: makes what is missing and delivers the film."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from filmforge.cli.options import film_options, json_option, load_project, only_option, required_film
+
+
+@click.command()
+@required_film
+@film_options
+@only_option
+@click.option("--jobs", type=click.IntRange(1, 256), help="Steps without a model that may run at once.")
+@click.option("--keep-going", is_flag=True, help="After a failure, go on with what does not rest on it.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
+@click.option("--locked", is_flag=True, help="Refuse to resolve anything that film.lock does not hold.")
+@click.option("--on", "where", default="local", metavar="local|ray://HOST:PORT", help="Where steps run.")
+@click.option("--refresh", multiple=True, metavar="SHOT", hidden=True)
+@json_option
+def build(
+    film: Path,
+    profile: str | None,
+    overrides: tuple[str, ...],
+    store: Path | None,
+    only: tuple[str, ...],
+    jobs: int | None,
+    keep_going: bool,
+    dry_run: bool,
+    locked: bool,
+    where: str,
+    refresh: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Train what is missing, render what changed, assemble the cut.
+
+    What was made is never made again; a build that was stopped, however it was stopped, goes on where it was.
+
+    \b
+    filmforge build film.yaml
+    filmforge build film.yaml --profile draft --only arrival/wide
+    filmforge build film.yaml --set models.hero.steps=20
+    """
+    from filmforge.errors import UsageError
+    from filmforge.project import build as run_build
+    from filmforge.project import plan as make_plan
+
+    if where != "local":
+        raise UsageError(f"--on {where}: only this machine (--on local) can be built on yet")
+    if refresh:
+        raise UsageError("--refresh: shots from another environment cannot be made anew yet")
+    project = load_project(film, profile, overrides, store)
+    if dry_run:
+        from filmforge.cli.options import print_json
+        from filmforge.cli.plan import show_plan
+
+        planned = make_plan(project, only=only)
+        if as_json:
+            print_json(planned.to_json())
+        else:
+            show_plan(planned)
+        return
+    if as_json:
+        result = run_build(
+            project,
+            only=only,
+            jobs=jobs,
+            keep_going=keep_going,
+            locked=locked,
+            on_event=lambda event: print(json.dumps(event.to_json(), ensure_ascii=False), flush=True),
+        )
+    else:
+        from filmforge.cli.progress import progress
+
+        with progress() as on_event:
+            result = run_build(
+                project, only=only, jobs=jobs, keep_going=keep_going, locked=locked, on_event=on_event
+            )
+    if not result.ok:
+        sys.exit(1)

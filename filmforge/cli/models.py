@@ -1,0 +1,69 @@
+"""`filmforge models`: the families of models and their facts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from fractions import Fraction
+from typing import Any
+
+import click
+
+from filmforge.cli.options import json_option, print_json
+
+
+@click.command()
+@click.argument("family", required=False)
+@json_option
+def models(family: str | None, as_json: bool) -> None:
+    """List the families of models that a film can name in `use`; with FAMILY, all that is known of one."""
+    from filmforge.video_models.facts import FAMILIES, facts_of
+
+    if family is not None:
+        facts = _plain(asdict(facts_of(family)))
+        if as_json:
+            print_json(facts)
+            return
+        for key, value in facts.items():
+            if value not in (None, "", {}, [], ()):
+                click.echo(f"{key}: {_text(value)}")
+        return
+    if as_json:
+        print_json([_plain(asdict(facts)) for facts in FAMILIES.values()])
+        return
+    from filmforge.cli.screen import table
+
+    table(
+        ("family", "size", "fps", "frames", "steps", "memory", "renders", "licence"),
+        [
+            (
+                f.id,
+                f"{f.size[0]}x{f.size[1]}" if f.size else "",
+                str(f.fps),
+                f"up to {f.max_frames}",
+                str(f.steps or ""),
+                ", ".join(f"{v:g} GB {k}" for k, v in f.memory.items()),
+                "yes" if f.renders else "not yet",
+                f.licence,
+            )
+            for f in FAMILIES.values()
+        ],
+    )
+    click.echo("filmforge models FAMILY shows all that is known of one, with sources")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Fraction):
+        return str(value)
+    if isinstance(value, (tuple, list)):
+        return [_plain(v) for v in value]
+    if hasattr(value, "items"):
+        return {k: _plain(v) for k, v in value.items()}
+    return value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{k} {_text(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return "; ".join(map(_text, value))
+    return str(value)

@@ -1,0 +1,40 @@
+"""`filmforge take`: a fresh take of a shot, written into the film and rendered."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from pathlib import Path
+
+import click
+
+from filmforge.cli.options import film_options, load_project, required_film
+
+
+@click.command()
+@required_film
+@click.argument("shot")
+@click.option("--seed", type=click.IntRange(min=0), help="The take's seed; drawn if absent.")
+@film_options
+def take(
+    film: Path,
+    shot: str,
+    seed: int | None,
+    profile: str | None,
+    overrides: tuple[str, ...],
+    store: Path | None,
+) -> None:
+    """Add a take with a fresh seed to SHOT (scene/shot) in the film file, and render it. The cut keeps its pick."""
+    from filmforge.cli.progress import progress
+    from filmforge.language.edit import add_take
+    from filmforge.project import build
+
+    drawn = seed if seed is not None else secrets.randbelow(2**31)
+    project = load_project(film, profile, overrides, store)
+    add_take(project.path, shot, drawn)
+    project = load_project(film, profile, overrides, store)
+    click.echo(f"{shot}: take {drawn}; to put it in the cut: filmforge pick {film} {shot} {drawn}")
+    with progress() as on_event:
+        result = build(project, only=[shot], steps=[f"render/{shot}@{drawn}"], on_event=on_event)
+    if not result.ok:
+        sys.exit(1)

@@ -1,0 +1,212 @@
+"""The frames of a shot's picture in the film's own time: decoded, held, and described for scaling."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import av
+import numpy as np
+
+from filmforge.editing import probe
+from filmforge.editing.conform import held_at_times, source_index
+from filmforge.editing.ffmpeg import THREADS
+from filmforge.errors import MediaError
+
+Fit = Literal["fill", "fit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What a segment shows: a lossless render, a plate, or footage.
+
+    `fps` is the source's own rate and `frames` how many frames it has; `first` says how many frames, at the film's
+    rate, into the source the segment begins. `fit='fill'` covers the film's picture and crops what hangs over,
+    `fit='fit'` shows all of it between black bars.
+    """
+
+    path: Path
+    fps: Fraction
+    frames: int
+    first: int = 0
+    fit: Fit = "fill"
+
+
+@dataclass(frozen=True, slots=True)
+class RawFormat:
+    """How the piped frames are laid out, and what their numbers mean in colour (FFmpeg's names)."""
+
+    width: int
+    height: int
+    pixels: str
+    aspect: Fraction
+    rotation: int
+    full_range: bool
+    matrix: str
+    transfer: str
+    primaries: str
+
+
+# Formats whose planes are piped as they are: planar, and read by every filter. All others become one of them.
+_PLANAR = {f"yuv{s}p{d}" for s in ("420", "422", "444") for d in ("", "10le", "12le")} | {"gray", "gbrp"}
+
+_MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc", 10: "bt2020nc"}
+_HDR = {16: "smpte2084", 18: "arib-std-b67"}
+_PRIMARIES = {1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020", 12: "smpte432"}
+
+# Below this, decoding from the start costs less than a seek can go wrong.
+_SEEK_FROM = 100
+
+
+class ConformedFrames:
+    """`count` frames of `picture` at the film's rate, as raw bytes, one film frame at a time.
+
+    `layout` is known before the first is read. Iterating raises MediaError when the source is shorter than asked.
+    """
+
+    def __init__(self, picture: Picture, count: int, film_fps: Fraction) -> None:
+        self._picture, self._count, self._film_fps = picture, count, film_fps
+        with probe.opened(picture.path) as container:
+            stream = probe.picture_stream(container)
+            if stream is None:
+                raise MediaError(f"{picture.path}: has no picture")
+            self._times = probe.timeline(container, stream)
+            if not self._times.frames:
+                raise MediaError(f"{picture.path}: has no frames; export it again")
+        for frame in _decode(picture.path):
+            self.layout = _describe(frame, picture.path)
+            break
+        else:
+            raise MediaError(f"{picture.path}: none of its frames can be decoded; export it again")
+
+    def __iter__(self) -> Iterator[bytes]:
+        picture, times = self._picture, self._times
+        if times.vfr:
+            base = times.time_base
+            instants = [(tick - times.ticks[0]) * base for tick in times.ticks]
+            # A container's clock rounds: half its tick is forgiven, but never enough to matter to the eye.
+            forgiven = min(base / 2, Fraction(1, 1500))
+            wanted = held_at_times(self._count, self._film_fps, instants, picture.first, forgiven)
+            covered = int(times.duration * self._film_fps) + 1
+        else:
+            wanted = (
+                source_index(n, self._film_fps, picture.fps, picture.first) for n in range(self._count)
+            )
+            covered = int(times.frames * self._film_fps / picture.fps) + 1
+        if picture.first + self._count > covered:
+            raise MediaError(
+                f"{picture.path}: {picture.first + self._count} film frames were asked of it, and it lasts for "
+                f"{covered - 1}; trim less, or make the shot shorter"
+            )
+        return self._held(wanted)
+
+    def _held(self, wanted: Iterable[int]) -> Iterator[bytes]:
+        """The bytes of each wanted source frame; a frame that the decoder left out is the one before it, held."""
+        frames: Iterator[tuple[int, av.VideoFrame]] | None = None
+        current: tuple[int, av.VideoFrame] | None = None
+        ahead: tuple[int, av.VideoFrame] | None = None
+        raw, raw_index = b"", -1
+        for index in wanted:
+            if frames is None:
+                frames = self._numbered(index)
+                current = next(frames, None)
+                if current is None or (current[0] > index and index > 0):
+                    frames = self._numbered(0)  # the seek overshot: begin at the beginning
+                    current = next(frames, None)
+                ahead = next(frames, None)
+            while ahead is not None and ahead[0] <= index:
+                current, ahead = ahead, next(frames, None)
+            assert current is not None
+            if current[0] != raw_index:
+                raw, raw_index = _raw(current[1], self.layout), current[0]
+            yield raw
+
+    def _numbered(self, index: int) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Decoded frames with their numbers in display order, from one at or before `index`."""
+        ticks = self._times.ticks
+        if not ticks:
+            yield from enumerate(_decode(self._picture.path))
+            return
+        seek = ticks[min(index, len(ticks) - 1)] if index >= _SEEK_FROM else None
+        for frame in _decode(self._picture.path, seek):
+            if frame.pts is not None:
+                yield max(0, bisect_right(ticks, frame.pts) - 1), frame
+
+
+def _decode(path: Path, seek: int | None = None) -> Iterator[av.VideoFrame]:
+    """Frames in display order; packets that do not decode are passed over, as players do."""
+    with probe.opened(path) as container:
+        stream: Any = probe.picture_stream(container)
+        stream.codec_context.thread_count = THREADS
+        stream.thread_type = "AUTO"
+        if seek is not None:
+            container.seek(seek, stream=stream, backward=True)
+        try:
+            for packet in container.demux(stream):
+                if packet.is_discard:
+                    # Hidden by an edit list: decoded, since others may rest on it, but not shown.
+                    pass
+                try:
+                    yield from packet.decode()
+                except av.error.InvalidDataError:
+                    continue
+        except (av.error.InvalidDataError, av.error.EOFError):
+            return
+
+
+def _describe(frame: av.VideoFrame, path: Path) -> RawFormat:
+    name, format_ = frame.format.name, frame.format
+    rgb = format_.is_rgb or name == "pal8"
+    if name in _PLANAR:
+        pixels = name
+    elif name.startswith("yuvj"):
+        pixels = name.replace("yuvj", "yuv")
+    elif rgb or _has_alpha(name):
+        pixels, rgb = "rgb24", True
+    else:
+        pixels = "yuv444p10le" if any(c.bits > 8 for c in format_.components) else "yuv444p"
+    if pixels.replace("yuv", "") in ("440p", "411p", "410p"):
+        pixels = "yuv444p"
+    with probe.opened(path) as container:
+        stream: Any = probe.picture_stream(container)
+        aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
+    # A file that does not say is taken as players take it: high definition is BT.709, less is BT.601.
+    guess = "bt709" if frame.height >= 720 else "smpte170m"
+    return RawFormat(
+        frame.width,
+        frame.height,
+        pixels,
+        Fraction(aspect) if aspect > 0 else Fraction(1),
+        int(frame.rotation) % 360,
+        rgb or name.startswith("yuvj") or name == "gray" or int(frame.color_range) == 2,
+        "gbr" if rgb or pixels == "gbrp" else _MATRICES.get(int(frame.colorspace), guess),
+        _HDR.get(int(frame.color_trc), "bt709"),
+        _PRIMARIES.get(int(frame.color_primaries), "bt709"),
+    )
+
+
+def _has_alpha(name: str) -> bool:
+    return name.startswith(("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "pal8"))
+
+
+def _raw(frame: av.VideoFrame, layout: RawFormat) -> bytes:
+    """The frame's bytes without the padding of its rows, in the layout that was announced."""
+    if _has_alpha(frame.format.name):
+        rgba = frame.to_ndarray(format="rgba", width=layout.width, height=layout.height)
+        over_black = rgba[..., :3].astype(np.uint16) * rgba[..., 3:]
+        return ((over_black + 127) // 255).astype(np.uint8).tobytes()
+    same = frame.format.name.replace("yuvj", "yuv") == layout.pixels
+    if not same or (frame.width, frame.height) != (layout.width, layout.height):
+        frame = frame.reformat(layout.width, layout.height, layout.pixels)
+    rows = []
+    for plane in frame.planes:
+        bits = max(c.bits for c in frame.format.components)
+        row = plane.width * (2 if bits > 8 else 1) * (3 if layout.pixels == "rgb24" else 1)
+        rows.append(
+            np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, :row].tobytes()
+        )
+    return b"".join(rows)

@@ -1,0 +1,251 @@
+"""What spans the parts of a film: names that must exist and be single, and what each kind of shot may say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Set
+from pathlib import Path as FilePath
+
+from filmforge.language.checking import Checking
+from filmforge.language.cut_rules import check_cut
+from filmforge.language.file_rules import check_files
+from filmforge.language.film import FAMILIES, Film, LoraFile, LoraTraining, Scene, Shot
+from filmforge.language.kinds import Path, Reading
+from filmforge.language.model_rules import check_lengths, check_models
+from filmforge.language.prompt import Name, has_lora, pieces
+from filmforge.language.scalars import shown
+
+_KINDS = {"prompt": "a generated shot", "clip": "a clip", "still": "a still", "title": "a title card"}
+_ONLY_FOR = {
+    "camera": "prompt",
+    "negative": "prompt",
+    "model": "prompt",
+    "place": "prompt",
+    "seed": "prompt",
+    "takes": "prompt",
+    "pick": "prompt",
+    "start": "prompt",
+    "extend": "prompt",
+    "move": "still",
+}
+_SUFFIXES = {"h264": (".mp4", ".mov", ".m4v", ".mkv"), "prores": (".mov", ".mkv")}
+
+
+def check(
+    film: Film,
+    rendered: Film,
+    reading: Reading,
+    broken: Set[Path] = frozenset(),
+    *,
+    line_of: Callable[[Path], int] = lambda path: 0,
+    folder: FilePath | None = None,
+    check_image: Callable[[FilePath], object] | None = None,
+) -> None:
+    """Report to `reading` all that is wrong between the parts of `film`, and with the files it names.
+
+    `rendered` is the film as it is rendered: with a profile's model, where it has one, in every shot. `broken`
+    holds the paths whose values could not be read; nothing more is said of what hangs on them. `line_of`
+    tells where a path was written. Files are looked at in `folder`, where one is given.
+    """
+    checking = Checking(film, reading, broken)
+    _check_declarations(checking)
+    _check_names_are_single(checking, line_of)
+    for path, scene, shot in checking.shots():
+        _check_shot(checking, path, scene, shot)
+    check_cut(checking)
+    check_models(checking)
+    check_lengths(checking, rendered)
+    if folder is not None:
+        check_files(checking, folder, check_image)
+
+
+def check_declarations(film: Film, reading: Reading, broken: Set[Path]) -> None:
+    """Report what is wrong between the parts of the film's top level alone: all that a profile may touch."""
+    checking = Checking(film, reading, broken)
+    _check_declarations(checking)
+    check_models(checking)
+
+
+def _check_declarations(checking: Checking) -> None:
+    film = checking.film
+    models = {**dict.fromkeys(FAMILIES), **film.models}
+    checking.declared(("model",), film.model, models, "model", "models")
+    checking.declared(("style",), film.style, film.styles, "style", "styles")
+    for who, character in film.characters.items():
+        path: Path = ("characters", who)
+        if isinstance(character.lora, LoraTraining) and character.photos is None:
+            checking.fail(
+                (*path, "lora"),
+                f"'{who}' has no photos to train a LoRA on; give `photos`, or a `file` made elsewhere",
+            )
+        if not character.looks.strip() and not has_lora(character):
+            checking.fail(
+                path, f"'{who}' has neither looks, photos nor a LoRA; say at least what it looks like"
+            )
+        if character.likeness is not None and character.photos is None:
+            checking.fail((*path, "likeness"), "likeness is measured against photos; give `photos`")
+        if character.retry and character.likeness is None:
+            checking.fail(
+                (*path, "retry"), "further seeds are tried when the likeness is low; give `likeness`"
+            )
+        _check_lora_models(checking, (*path, "lora"), character.lora, models)
+    for name, style in film.styles.items():
+        _check_lora_models(checking, ("styles", name, "lora"), style.lora, models)
+    _check_deliveries(checking)
+
+
+def _check_lora_models(
+    checking: Checking, path: Path, lora: LoraTraining | LoraFile | None, models: Mapping[str, object]
+) -> None:
+    if isinstance(lora, LoraFile) and not isinstance(lora.file, str):
+        for model in lora.file:
+            checking.declared((*path, "file", model), model, models, "model", "models")
+
+
+def _check_deliveries(checking: Checking) -> None:
+    taken: dict[str, str] = {}
+    for name, delivery in checking.film.deliver.items():
+        path: Path = ("deliver", name, "file")
+        if checking.doubtful(path):
+            continue
+        file = "/".join(part for part in delivery.file.split("/") if part not in ("", "."))
+        suffixes = _SUFFIXES[delivery.codec]
+        if not file.lower().endswith(suffixes):
+            checking.fail(
+                path,
+                f"{shown(delivery.file)} does not end in {' or '.join(suffixes)}, as {delivery.codec} does",
+            )
+        if file in taken:
+            checking.fail(
+                path, f"{shown(delivery.file)} is where '{taken[file]}' goes too; name another file"
+            )
+        taken.setdefault(file, name)
+
+
+def _check_names_are_single(checking: Checking, line_of: Callable[[Path], int]) -> None:
+    scenes: dict[str, Path] = {}
+    for s, scene in enumerate(checking.film.scenes):
+        here: Path = ("scenes", s, "id")
+        if scene.id in scenes:
+            first = line_of(scenes[scene.id])
+            checking.fail(here, f"a scene '{scene.id}' is on line {first} already; give this one another id")
+        elif scene.id:
+            scenes[scene.id] = here
+        shots: dict[str, Path] = {}
+        for i, shot in enumerate(scene.shots):
+            there: Path = ("scenes", s, "shots", i, "id")
+            if shot.id in shots:
+                first = line_of(shots[shot.id])
+                checking.fail(
+                    there,
+                    f"scene '{scene.id}' has a shot '{shot.id}' on line {first} already; "
+                    "give this one another id",
+                )
+            elif shot.id:
+                shots[shot.id] = there
+        film = checking.film
+        models = film.models if scene.model in film.models else {**dict.fromkeys(FAMILIES), **film.models}
+        checking.declared(("scenes", s, "model"), scene.model, models, "model", "models")
+        checking.declared(("scenes", s, "style"), scene.style, film.styles, "style", "styles")
+        checking.declared(("scenes", s, "place"), scene.place, film.places, "place", "places")
+
+
+def _check_shot(checking: Checking, path: Path, scene: Scene, shot: Shot) -> None:
+    film = checking.film
+    _check_kind(checking, path, shot)
+    if shot.model is not None and shot.model not in film.models and shot.model not in FAMILIES:
+        checking.declared((*path, "model"), shot.model, [*film.models, *FAMILIES], "model", "models")
+    checking.declared((*path, "style"), shot.style, film.styles, "style", "styles")
+    checking.declared((*path, "place"), shot.place, film.places, "place", "places")
+    if shot.prompt is not None:
+        _check_prompt(checking, (*path, "prompt"), shot.prompt)
+    _check_takes(checking, path, shot)
+    _check_start(checking, path, scene, shot)
+
+
+def _check_kind(checking: Checking, path: Path, shot: Shot) -> None:
+    given = [kind for kind in _KINDS if getattr(shot, kind) is not None]
+    if len(given) != 1:
+        if not any(checking.doubtful((*path, kind)) for kind in _KINDS):
+            message = "a shot's picture comes from exactly one of prompt, clip, still and title; "
+            message += f"this one has {' and '.join(given)}" if given else "this one has none"
+            checking.fail((*path, given[1]) if given else path, message)
+        return
+    kind = shot.kind
+    for key, only in _ONLY_FOR.items():
+        if kind != only and getattr(shot, key) != shot._defaults[key]:
+            checking.fail(
+                (*path, key), f"`{key}` is for {_KINDS[only]}, and this one is {_KINDS[kind]}; remove it"
+            )
+    if shot.lasts is None and kind != "clip":
+        checking.fail(
+            (*path, "lasts"), f"is missing: {_KINDS[kind]} needs to know how long it lasts; write `lasts: 4s`"
+        )
+    if isinstance(shot.sound, str) and kind != "clip":
+        checking.fail(
+            (*path, "sound"), f"`{shot.sound}` is for the sound of a clip, and this one is {_KINDS[kind]}"
+        )
+    if shot.fit != "fill" and kind == "title":
+        checking.fail((*path, "fit"), "a title card has the film's own size; remove `fit`")
+
+
+def _check_prompt(checking: Checking, path: Path, prompt: str) -> None:
+    if "{" not in prompt:
+        return
+    try:
+        words = pieces(prompt)
+    except ValueError as wrong:
+        checking.fail(path, str(wrong))
+        return
+    characters = checking.film.characters
+    for piece in words:
+        if isinstance(piece, Name) and piece.id not in characters:
+            if not piece.id:
+                checking.fail(path, "{} names nobody; write {mira} for a character, or {{ for a brace")
+            elif len(piece.id) > 60 or any(c.isspace() for c in piece.id):
+                checking.fail(path, f"{shown(piece.id)} is no character's id; write {{{{ for a brace")
+            else:
+                checking.declared(path, piece.id, characters, "character", "characters")
+
+
+def _check_takes(checking: Checking, path: Path, shot: Shot) -> None:
+    if len(set(shot.takes)) < len(shot.takes):
+        again = next(seed for i, seed in enumerate(shot.takes) if seed in shot.takes[:i])
+        checking.fail((*path, "takes"), f"seed {again} stands twice among the takes; keep one of them")
+    if shot.takes and shot.seed is not None and shot.seed not in shot.takes:
+        checking.fail(
+            (*path, "seed"), f"seed {shot.seed} is not among the takes; add it there, or remove `seed`"
+        )
+    known = shot.takes or (() if shot.seed is None else (shot.seed,))
+    if shot.pick is not None and known and shot.pick not in known:
+        seeds = ", ".join(map(str, known[:12]))
+        checking.fail((*path, "pick"), f"{shot.pick} is not one of the shot's takes, which are {seeds}")
+
+
+def _check_start(checking: Checking, path: Path, scene: Scene, shot: Shot) -> None:
+    start = shot.start
+    if start is None or checking.doubtful((*path, "start")):
+        return
+    if (start.from_ is None) == (start.image is None):
+        checking.fail(
+            (*path, "start"), "a shot starts either `from` a shot or with an `image`; give one of them"
+        )
+        return
+    if start.from_ is None:
+        if start.at != "last":
+            checking.fail(
+                (*path, "start", "at"), "`at` is a frame of a shot, and an image has but one; remove it"
+            )
+        return
+    source = checking.shot_called(scene, start.from_)
+    if source is None:
+        own = [one.id for one in scene.shots]
+        known = own if "/" not in start.from_ else list(checking.shots_by_name())
+        meant = checking.reading.meant(start.from_, known)
+        hint = meant or "; write the id of a shot of this scene, or scene/id"
+        checking.fail((*path, "start", "from"), f"there is no shot called '{start.from_}'{hint}")
+    elif isinstance(start.at, int) and source[1].lasts is not None and start.at >= source[1].lasts:
+        last = source[1].lasts
+        checking.fail(
+            (*path, "start", "at"),
+            f"'{start.from_}' lasts {last} frames, so there is no frame {start.at}; the last is {last - 1}f",
+        )

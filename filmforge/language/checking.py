@@ -1,0 +1,62 @@
+"""A film under examination: its parts with their paths, and where to report what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Set
+
+from filmforge.language.film import Film, Scene, Shot
+from filmforge.language.kinds import Path, Reading
+
+
+class Checking:
+    """A film under examination, and where to report what is wrong with it."""
+
+    def __init__(self, film: Film, reading: Reading, broken: Set[Path]) -> None:
+        self.film, self.reading = film, reading
+        # Whatever lies above or below a value that could not be read may be wrong only because of that.
+        self._doubtful = broken | {path[:end] for path in broken for end in range(1, len(path))}
+        self._broken = broken
+        self._by_name: dict[str, tuple[Path, Shot]] | None = None
+
+    def doubtful(self, path: Path) -> bool:
+        """Whether the value at `path`, or one within it or around it, could not be read."""
+        if not self._broken:
+            return False
+        return path in self._doubtful or any(path[:end] in self._broken for end in range(1, len(path)))
+
+    def fail(self, path: Path, message: str) -> None:
+        """Report that the value at `path` is wrong, unless that may follow from what is reported already."""
+        if not self.doubtful(path):
+            self.reading.fail(path, message)
+
+    def declared(self, path: Path, name: str | None, known: Iterable[str], what: str, where: str) -> bool:
+        """Whether `name` is among `known`; reported with the nearest that is, where it is not."""
+        if name is None or name in (known := list(known) if not isinstance(known, Mapping) else known):
+            return True
+        meant = self.reading.meant(name, known)
+        there_are = "" if meant else f"; declare it under `{where}`"
+        self.fail(path, f"there is no {what} called '{name}'{meant}{there_are}")
+        return False
+
+    def shots(self) -> Iterable[tuple[Path, Scene, Shot]]:
+        """Every shot with its path and its scene, in film order."""
+        for s, scene in enumerate(self.film.scenes):
+            for i, shot in enumerate(scene.shots):
+                yield ("scenes", s, "shots", i), scene, shot
+
+    def shot_called(self, scene: Scene, name: str) -> tuple[Path, Shot] | None:
+        """The shot that `name` means within `scene`, with its path."""
+        return self.shots_by_name().get(full_name(scene, name))
+
+    def shots_by_name(self) -> dict[str, tuple[Path, Shot]]:
+        """Every shot by its full name; of several with one name, the first."""
+        if self._by_name is None:
+            self._by_name = {}
+            for path, scene, shot in self.shots():
+                self._by_name.setdefault(f"{scene.id}/{shot.id}", (path, shot))
+        return self._by_name
+
+
+def full_name(scene: Scene, name: str) -> str:
+    """`scene/shot` of the shot that `name` means within `scene`."""
+    return name if "/" in name else f"{scene.id}/{name}"

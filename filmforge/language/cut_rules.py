@@ -1,0 +1,152 @@
+"""What the edit of a film may say: shots that start from others, trims, joins, and lines that are spoken."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from filmforge.language.checking import Checking, full_name
+from filmforge.language.film import Shot
+from filmforge.language.kinds import Path
+from filmforge.language.scalars import written_duration
+
+NARRATOR = "narrator"
+"""The speaker of `says` who needs no declaration: a voice that is not seen."""
+
+
+def check_cut(checking: Checking) -> None:
+    """Report what is wrong in the order, the lengths and the sounds of the cut."""
+    _check_rings(checking)
+    for path, _, shot in checking.shots():
+        if shot.trim is not None:
+            _check_trim(checking, path, shot)
+        if shot.says:
+            _check_lines(checking, path, shot)
+    _check_joins(checking)
+
+
+def length_in_cut(shot: Shot) -> int | None:
+    """How many frames of the shot the cut uses before overlaps; None where only its file can tell."""
+    first = shot.trim.from_ if shot.trim else 0
+    last = shot.trim.to if shot.trim and shot.trim.to is not None else shot.lasts
+    return None if last is None else max(0, last - first)
+
+
+def _check_rings(checking: Checking) -> None:
+    """Each shot starts from one other at most, so every ring is found by following where shots start from."""
+    starts = {
+        f"{scene.id}/{shot.id}": (path, full_name(scene, shot.start.from_))
+        for path, scene, shot in checking.shots()
+        if shot.start is not None and shot.start.from_ is not None
+    }
+    cleared: set[str] = set()
+    for name in starts:
+        walked: dict[str, None] = {}
+        while name in starts and name not in cleared and name not in walked:
+            walked[name] = None
+            name = starts[name][1]
+        if name in walked:
+            names = list(walked)
+            ring = names[names.index(name) :]
+            path = starts[ring[0]][0]
+            shown = (
+                " -> ".join([*ring, ring[0]])
+                if len(ring) <= 12
+                else " -> ".join([*ring[:6], "...", *ring[-5:], ring[0]])
+            )
+            checking.fail(
+                (*path, "start", "from"),
+                f"shots start from one another in a ring, {shown}; start one of them from something else",
+            )
+        cleared.update(walked)
+
+
+def _check_trim(checking: Checking, path: Path, shot: Shot) -> None:
+    trim, fps = shot.trim, checking.reading.fps
+    assert trim is not None
+    here = (*path, "trim")
+    if trim.to is not None and trim.from_ >= trim.to:
+        checking.fail(
+            here,
+            f"ends at {written_duration(trim.to, fps)}, before anything is shown from "
+            f"{written_duration(trim.from_, fps)}; `to` comes after `from`",
+        )
+    elif shot.lasts is not None and max(trim.from_ + 1, trim.to or 0) > shot.lasts:
+        key = "to" if trim.to is not None and trim.to > shot.lasts else "from"
+        checking.fail(
+            (*here, key), f"lies past the end of the shot, which lasts {written_duration(shot.lasts, fps)}"
+        )
+
+
+def _check_lines(checking: Checking, path: Path, shot: Shot) -> None:
+    fps, length = checking.reading.fps, length_in_cut(shot)
+    characters = checking.film.characters
+    for who, line in shot.says.items():
+        here: Path = (*path, "says", who)
+        if who != NARRATOR and not checking.declared(here, who, characters, "character", "characters"):
+            continue
+        if not line.text.strip() and line.audio is None:
+            checking.fail(here, "says nothing; give the line a `text`, an `audio` file, or both")
+        if length is not None and line.at >= length > 0:
+            checking.fail(
+                (*here, "at") if line.at else here,
+                f"begins after the shot has ended: it lasts {written_duration(length, fps)} in the cut",
+            )
+
+
+def _check_joins(checking: Checking) -> None:
+    before: Shot | None = None
+    for path, _, shot in checking.shots():
+        if shot.join is not None:
+            _check_join(checking, path, shot, before)
+        before = shot
+    _check_both_joins(checking)
+
+
+def _check_join(checking: Checking, path: Path, shot: Shot, before: Shot | None) -> None:
+    join, here, fps = shot.join, (*path, "join"), checking.reading.fps
+    assert join is not None
+    given = {key: count for key in ("dissolve", "wipe", "fade") if (count := getattr(join, key)) is not None}
+    if len(given) != 1:
+        found = f"this one has {' and '.join(given)}" if given else "this one has none"
+        checking.fail(here, f"a join is exactly one of dissolve, wipe and fade; {found}")
+        return
+    ((key, count),) = given.items()
+    if before is None:
+        if key != "fade":
+            checking.fail(
+                (*here, key), f"the first shot has none before it to {key} from; only `fade` can open a film"
+            )
+        before = shot
+    for which, one in (("this shot", shot), ("the shot before it", before)):
+        length = length_in_cut(one)
+        if length is not None and count > length:
+            checking.fail(
+                (*here, key),
+                f"a {key} of {written_duration(count, fps)} is longer than {which}, "
+                f"which has {written_duration(length, fps)} in the cut",
+            )
+            return
+
+
+def _check_both_joins(checking: Checking) -> None:
+    """The joins at a shot's head and tail may not overlap each other."""
+    shots = list(checking.shots())
+    for (path, _, shot), (_, _, after) in pairwise(shots):
+        length, fps = length_in_cut(shot), checking.reading.fps
+        if shot.join is None or after.join is None or length is None:
+            continue
+        head, tail = _taken(shot, head=True), _taken(after, head=False)
+        if head <= length and tail <= length and head + tail > length:
+            checking.fail(
+                (*path, "join"),
+                f"this join and the next take {written_duration(head + tail, fps)} together, and the shot "
+                f"has {written_duration(length, fps)} in the cut",
+            )
+
+
+def _taken(shot: Shot, *, head: bool) -> int:
+    """The frames that the join in front of `shot` takes of it, or of the shot before it."""
+    join = shot.join
+    assert join is not None
+    fade = join.fade or 0
+    return max(join.dissolve or 0, join.wipe or 0, fade - fade // 2 if head else fade // 2)

@@ -1,0 +1,197 @@
+"""From a film file to a `Film`: read, laid over, checked; every problem of the file reported at once."""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path as FilePath
+from typing import Any
+
+from filmforge.errors import FilmError, Problem
+from filmforge.language import scalars
+from filmforge.language.check import check, check_declarations
+from filmforge.language.film import Film
+from filmforge.language.kinds import Path, Reading
+from filmforge.language.overlay import (
+    Origins,
+    merged,
+    origin_of,
+    problems_of_profile,
+    profile_named,
+    with_override,
+)
+from filmforge.language.source import Source, read_text, written
+
+CheckImage = Callable[[FilePath], object]
+"""Decodes an image in full; raises FilmforgeError where it cannot."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Loaded:
+    """A film with its source, so that errors found later can say where they stand."""
+
+    film: Film
+    source: Source
+    profile: str | None
+    origins: Origins
+
+    def position(self, where: str | Path) -> tuple[int, int]:
+        """Line and column, from 1, of `where`, such as `scenes[1].shots[0].lasts`."""
+        problem = self.problem(where, "")
+        return problem.line, problem.column
+
+    def problem(self, where: str | Path, message: str) -> Problem:
+        """A problem with the value at `where`, placed where that value was written."""
+        path = parsed(where) if isinstance(where, str) else where
+        return _placed(self.source, self.origins, path, message)
+
+
+def load(
+    path: str | FilePath,
+    *,
+    profile: str | None = None,
+    overrides: Sequence[str] = (),
+    check_image: CheckImage | None = None,
+) -> Film:
+    """The film in the file at `path`, checked, with `profile` and `overrides` (`key.path=value`) over it.
+
+    Raises FilmError with every problem of the file; UsageError for a profile or override that does not fit.
+    """
+    return load_with_source(path, profile=profile, overrides=overrides, check_image=check_image).film
+
+
+def load_with_source(
+    path: str | FilePath,
+    *,
+    profile: str | None = None,
+    overrides: Sequence[str] = (),
+    check_image: CheckImage | None = None,
+) -> Loaded:
+    """As `load`, with the positions of what was loaded."""
+    file = FilePath(path)
+    text = read_text(file, str(path))
+    return load_text(
+        text, str(path), folder=file.parent, profile=profile, overrides=overrides, check_image=check_image
+    )
+
+
+def load_text(
+    text: str,
+    name: str,
+    *,
+    folder: FilePath | None = None,
+    profile: str | None = None,
+    overrides: Sequence[str] = (),
+    check_image: CheckImage | None = None,
+) -> Loaded:
+    """As `load_with_source`, of a film that is not in a file: one of an earlier revision, for instance.
+
+    `name` stands for the file in problems. The files that the film names are looked for in `folder`, if any.
+    """
+    collecting = gc.isenabled()
+    gc.disable()  # hundreds of thousands of values are made, and none is garbage
+    try:
+        return _load(text, name, folder, profile, overrides, check_image)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _load(
+    text: str,
+    name: str,
+    folder: FilePath | None,
+    profile: str | None,
+    overrides: Sequence[str],
+    check_image: CheckImage | None,
+) -> Loaded:
+    source = Source(name, text)
+    data = source.data
+    if not isinstance(data, dict):
+        raise FilmError([source.problem((), "a film is a mapping that begins with `filmforge: 1`")])
+    origins: Origins = {}
+    over: dict[str, Any] = {}
+    if profile is not None:
+        over = profile_named(data, profile)
+        data = merged(data, over, (), ("profiles", profile), origins)
+    for override in overrides:
+        data = with_override(data, override, origins)
+
+    reading = Reading(_rate(data))
+    film = Film.read(data, (), reading)
+    broken = {path for path, _ in reading.found}
+    one_for_all = _one_model(film) if over.get("model") is not None else film
+
+    def line_of(path: Path) -> int:
+        return _placed(source, origins, path, "").line
+
+    check(film, one_for_all, reading, broken, line_of=line_of, folder=folder, check_image=check_image)
+    problems = [_placed(source, origins, path, message) for path, message in reading.found]
+    problems += _of_profiles(source, data, profile)
+    if problems:
+        raise FilmError(list(dict.fromkeys(problems)))
+    return Loaded(one_for_all, source, profile, origins)
+
+
+def _one_model(film: Film) -> Film:
+    """The film with every shot rendered by the film's own model, whatever scenes and shots name."""
+    scenes = tuple(
+        scene.model_copy(
+            update={
+                "model": None,
+                "shots": tuple(
+                    shot.model_copy(update={"model": None}) if shot.model else shot for shot in scene.shots
+                ),
+            }
+        )
+        for scene in film.scenes
+    )
+    return film.model_copy(update={"scenes": scenes})
+
+
+def _of_profiles(source: Source, data: dict[str, Any], chosen: str | None) -> Iterable[Problem]:
+    """Problems within the profiles that were not asked for, each read over what it touches."""
+    profiles = data.get("profiles")
+    for name, over in profiles.items() if isinstance(profiles, dict) else ():
+        if not isinstance(over, dict):
+            continue
+        for key in ("profiles", "filmforge"):
+            if key in over:
+                yield source.problem(("profiles", name, key), f"a profile cannot lay over `{key}`; remove it")
+        if name == chosen:
+            continue
+        reading = Reading(_rate({**data, **over}))
+        film, origins = problems_of_profile(data, name, over, reading)
+        check_declarations(film, reading, {path for path, _ in reading.found})
+        for path, message in reading.found:
+            origin = origin_of(path, origins)
+            if origin is not None:
+                yield source.problem(origin, message)
+
+
+def _rate(data: dict[str, Any]) -> Fraction:
+    """The film's rate, or 24 where it cannot be read: it is reported in its place."""
+    try:
+        return scalars.rate(data.get("fps", 24))
+    except ValueError:
+        return Fraction(24)
+
+
+def _placed(source: Source, origins: Origins, path: Path, message: str) -> Problem:
+    origin = origin_of(path, origins) if origins else None
+    if origin is None:
+        return source.problem(path, message)
+    if origin and str(origin[0]).startswith("--set "):
+        return Problem(message, str(origin[0]), where=written(path))
+    return source.problem(origin, message)
+
+
+def parsed(where: str) -> Path:
+    """The path that `written` shows as `where`."""
+    path: list[str | int] = []
+    for found in re.finditer(r"\[(\d+)\]|([^.\[\]]+)", where):
+        path.append(int(found[1]) if found[1] else found[2])
+    return tuple(path)

@@ -1,0 +1,178 @@
+"""What is laid over a film before it is read: a profile, and `--set key.path=value` of the command line.
+
+Data is merged, never changed in place, and each value that was laid over remembers where it came from, so
+that an error in it is reported where it was written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from filmforge.errors import FilmError, UsageError
+from filmforge.language.film import Film
+from filmforge.language.kinds import Either, Kind, ListOf, MapOf, PartOf, Path, Reading, Text
+from filmforge.language.nearest import nearest
+from filmforge.language.source import Source, plain
+
+Origins = dict[Path, Path]
+"""Where values came from that were laid over the film: the path in the film, and the path in the file."""
+
+
+def merged(base: Any, over: Any, path: Path, origin: Path, origins: Origins) -> Any:
+    """`over` laid over `base`: mappings merged key by key, all else replaced. `origins` is added to."""
+    if not (isinstance(base, dict) and isinstance(over, dict)):
+        origins[path] = origin
+        return over
+    result = dict(base)
+    for key, value in over.items():
+        here, there = (*path, key), (*origin, key)
+        if key in base:
+            result[key] = merged(base[key], value, here, there, origins)
+        else:
+            origins[here] = there
+            result[key] = value
+    return result
+
+
+def origin_of(path: Path, origins: Origins) -> Path | None:
+    """Where the value at `path` was written if it was laid over the film, else None."""
+    for end in range(len(path), -1, -1):
+        origin = origins.get(path[:end])
+        if origin is not None:
+            return (*origin, *path[end:])
+    return None
+
+
+def profile_named(data: dict[str, Any], name: str) -> dict[str, Any]:
+    """The overlay of the profile called `name`. Raises UsageError naming those there are."""
+    profiles = data.get("profiles")
+    known = list(profiles) if isinstance(profiles, dict) else []
+    if name not in known:
+        raise UsageError(f"the film has no profile called '{name}'{_instead(name, known, 'it has')}")
+    over = profiles[name] if isinstance(profiles, dict) else None
+    return over if isinstance(over, dict) else {}
+
+
+def with_override(data: dict[str, Any], override: str, origins: Origins) -> dict[str, Any]:
+    """`data` with one `key.path=value` carried out. Raises UsageError where the path leads nowhere.
+
+    The path leads through mappings by key, and through lists by index (`scenes[0]`) or by id
+    (`scenes.arrival.shots.wide.prompt`, or short `arrival/wide.prompt`).
+    """
+    key, equals, value = override.partition("=")
+    steps = [step for step in re.split(r"\.|\[(\d+)\]", key.strip()) if step]
+    if not equals or not steps:
+        raise UsageError(f"'{override}' sets nothing; write --set key.path=value")
+    if "/" in steps[0]:
+        scene, _, shot = steps[0].partition("/")
+        steps = ["scenes", scene, "shots", shot, *steps[1:]]
+    path: list[str | int] = []
+    result = _put(data, PartOf(Film), steps, value.strip(), path, override)
+    assert isinstance(result, dict)
+    for origin_path in [p for p in origins if p[: len(path)] == tuple(path)]:
+        del origins[origin_path]
+    origins[tuple(path)] = (f"--set {override}",)
+    return result
+
+
+def _put(
+    base: Any, kind: Kind | None, steps: list[str], value: str, path: list[str | int], override: str
+) -> Any:
+    if not steps:
+        return _value(value, kind, override)
+    while isinstance(kind, Either):
+        kind = kind.kinds[kind._choose(base if base is not None else {})]
+    if isinstance(kind, PartOf) and kind.short and isinstance(base, str):
+        base = {kind.short: base}
+    if isinstance(base, list) or isinstance(kind, ListOf):
+        return _put_in_list(base, kind, steps, value, path, override)
+    if isinstance(base, dict) or (base is None and isinstance(kind, (PartOf, MapOf))):
+        return _put_in_mapping(base or {}, kind, steps, value, path, override)
+    raise _nowhere(override, path, steps[0], [])
+
+
+def _put_in_list(
+    base: Any, kind: Kind | None, steps: list[str], value: str, path: list[str | int], override: str
+) -> Any:
+    items = base if isinstance(base, list) else []
+    ids = [item.get("id") if isinstance(item, dict) else None for item in items]
+    step = steps[0]
+    if step in ids:
+        index = ids.index(step)
+    elif step.isdigit() and len(step) < 10 and int(step) < len(items):
+        index = int(step)
+    else:
+        raise _nowhere(override, path, step, [one for one in ids if isinstance(one, str)])
+    path.append(index)
+    inner = kind.kind if isinstance(kind, ListOf) else None
+    return [
+        _put(item, inner, steps[1:], value, path, override) if i == index else item
+        for i, item in enumerate(items)
+    ]
+
+
+def _put_in_mapping(
+    base: dict[str, Any],
+    kind: Kind | None,
+    steps: list[str],
+    value: str,
+    path: list[str | int],
+    override: str,
+) -> Any:
+    # A family's id holds dots, so a key may be made of several steps.
+    taken = next((n for n in range(len(steps), 0, -1) if ".".join(steps[:n]) in base), 1)
+    key, rest = ".".join(steps[:taken]), steps[taken:]
+    inner: Kind | None = None
+    if isinstance(kind, PartOf):
+        if key not in kind.part.fields:
+            raise _nowhere(override, path, key, list(kind.part.fields))
+        inner = kind.part.fields[key].kind
+    elif isinstance(kind, MapOf):
+        inner = kind.kind
+        if key not in base and (rest or nearest(key, base)):
+            raise _nowhere(override, path, key, list(base))
+    path.append(key)
+    return {**base, key: _put(base.get(key), inner, rest, value, path, override)}
+
+
+def _value(text: str, kind: Kind | None, override: str) -> Any:
+    if not text.startswith(("{", "[", '"', "'")):
+        # What wants text gets it as written: `--set title=2001` needs no quotes within quotes.
+        return text if isinstance(kind, Text) and text else plain(text)
+    if isinstance(kind, Text) and text.startswith(("{", "[")):
+        return text
+    try:
+        return Source(f"--set {override}", text).data
+    except FilmError as wrong:
+        raise UsageError("\n".join(str(problem) for problem in wrong.problems)) from None
+
+
+def _nowhere(override: str, path: Iterable[str | int], step: str, known: list[str]) -> UsageError:
+    place = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in path).lstrip(".") or "the film"
+    return UsageError(f"--set {override}: {place} has no '{step}'{_instead(step, known, 'there are')}")
+
+
+def _instead(word: str, known: list[str], there_are: str) -> str:
+    near = nearest(word, known)
+    if near:
+        return f"; did you mean '{near}'?"
+    shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
+    return f"; {there_are} {shown}" if known else ""
+
+
+def problems_of_profile(
+    data: dict[str, Any], name: str, over: dict[str, Any], reading: Reading
+) -> tuple[Film, Origins]:
+    """Read what the profile `name` makes of the parts that it touches, without the scenes it leaves alone.
+
+    The film that comes back is the film's top level as far as it could be read; problems go to `reading`.
+    """
+    origins: Origins = {}
+    touched = {key: value for key, value in data.items() if key in over or key not in ("scenes", "profiles")}
+    mixed = merged(touched, over, (), ("profiles", name), origins)
+    mixed.setdefault("scenes", [{"id": "none", "shots": [{"id": "none"}]}])
+    mixed["filmforge"] = 1
+    film = Film.read(mixed, (), reading)
+    return film, origins

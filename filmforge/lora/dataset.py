@@ -1,0 +1,154 @@
+"""Prepares what a LoRA is trained on, once: latents and text embeddings of photos, clips and prior samples.
+
+The prior samples are the base model's own pictures of captions without the character. Training holds the
+LoRA to what the base predicts for them, so that the character does not leak into everybody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from filmforge.errors import FilmforgeError, LoraError
+from filmforge.lora.pictures import read_clips
+from filmforge.video_models import tensors
+from filmforge.video_models.facts import Facts, LoraFacts
+from filmforge.video_models.wan import WanModel
+
+FORMAT = "filmforge.dataset/1"
+_PRIOR_STEPS = 12
+"""Enough for pictures that are only noised again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A photo or a short clip, and the caption that goes with it."""
+
+    path: Path
+    caption: str
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One training clip: normalised latents [C, T, H, W] fp32, and its text embedding [length, width]."""
+
+    latents: Tensor
+    text: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """What was prepared: the character's items, the prior items, and the embedding of the empty caption."""
+
+    items: tuple[Item, ...]
+    prior: tuple[Item, ...]
+    empty: Tensor
+    trigger: str
+    family: str
+    base_digest: str
+
+
+def caption_for(path: Path, trigger: str, looks: str) -> str:
+    """The caption of a photo: what `NAME.txt` beside it says, else the trigger word and the looks.
+
+    The trigger word is put in front of a written caption that lacks it: a LoRA answers to it alone.
+    """
+    beside = path.with_suffix(".txt")
+    if beside.is_file():
+        written = " ".join(beside.read_text(encoding="utf-8", errors="replace").split())
+        if written:
+            return written if trigger.lower() in written.lower() else f"{trigger}, {written}"
+    return f"{trigger}, {looks}" if looks else trigger
+
+
+def training_facts(facts: Facts) -> LoraFacts:
+    """How the family is trained; FilmforgeError for one that cannot be."""
+    if facts.lora is None or not facts.renders:
+        raise FilmforgeError(facts.unfinished or f"{facts.id} has no model to train a LoRA for")
+    return facts.lora
+
+
+def prepare(
+    model: WanModel,
+    examples: Sequence[Example],
+    out: Path,
+    *,
+    trigger: str,
+    seed: int,
+    on_step: Callable[[int, int], None] | None = None,
+) -> None:
+    """Write the data set of `examples` to `out` (safetensors; equal inputs give equal bytes).
+
+    `on_step` is called with the pictures done and all there are, prior samples among them. MediaError for a
+    file that is no picture or clip; LoraError when there are no examples.
+    """
+    if not examples:
+        raise LoraError(f"{trigger}: there are no photos to train on")
+    training = training_facts(model.facts)
+    priors = training.prior_captions if training.prior > 0 else ()
+    total = len(examples) + len(priors)
+    model.set_loras([])
+    texts = model.encode(["", *(example.caption for example in examples), *priors])
+    embeds = [text["embeds"] for text in texts]
+    held: dict[str, Tensor] = {"empty": embeds[0]}
+
+    count = 0
+    for done, example in enumerate(examples):
+        for clip in read_clips(example.path, model.facts, training):
+            held[f"item.{count:05}.latents"] = model.encode_frames(clip)
+            held[f"item.{count:05}.text"] = embeds[1 + done]
+            count += 1
+        if on_step:
+            on_step(done + 1, total)
+    for done, text in enumerate(texts[1 + len(examples) :]):
+        clip_latents = model.sample(
+            positive=text,
+            negative=texts[0],
+            frames=training.prior_frames,
+            size=training.size,
+            steps=min(_PRIOR_STEPS, model.facts.steps),
+            guidance=model.facts.guidance,
+            shift=model.facts.shift,
+            seed=(seed + done) % 2**63,
+        )
+        held[f"prior.{done:05}.latents"] = clip_latents["latents"][0]
+        held[f"prior.{done:05}.text"] = text["embeds"]
+        if on_step:
+            on_step(len(examples) + done + 1, total)
+    tensors.save(
+        out,
+        held,
+        {
+            "format": FORMAT,
+            "trigger": trigger,
+            "family": model.facts.id,
+            "base_digest": model.weights.digest or "",
+        },
+    )
+
+
+def read(path: Path) -> Dataset:
+    """Read a data set that `prepare` wrote. LoraError for anything else."""
+    try:
+        said = tensors.metadata(path)
+        held = tensors.load(path)
+    except (OSError, tensors.NotSafetensorsError) as error:
+        raise LoraError(f"{path}: the prepared data set cannot be read: {error}") from error
+    if said.get("format") != FORMAT:
+        raise LoraError(f"{path}: a data set in the format {said.get('format')}, and {FORMAT} is read")
+    return Dataset(
+        _items(held, "item"),
+        _items(held, "prior"),
+        held["empty"],
+        said["trigger"],
+        said["family"],
+        said["base_digest"],
+    )
+
+
+def _items(held: dict[str, Tensor], kind: str) -> tuple[Item, ...]:
+    stems = sorted({name.rpartition(".")[0] for name in held if name.startswith(f"{kind}.")})
+    return tuple(Item(held[f"{stem}.latents"], held[f"{stem}.text"]) for stem in stems)

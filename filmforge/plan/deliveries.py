@@ -1,0 +1,76 @@
+"""Where finished films go, and whether what lies there is what was delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from filmforge.language.film import Delivery, Film
+
+
+def deliveries_of(film: Film, film_file: Path, profile: str | None) -> dict[str, Delivery]:
+    """The files the film is delivered as, by name. Paths are relative to the film file.
+
+    With a profile, its name stands before the suffix, unless the profile says itself what it delivers.
+    """
+    own = profile is not None and "deliver" in film.profiles.get(profile, {})
+    if not film.deliver:
+        stem = film_file.stem if film_file.name != "film.yaml" else film_file.resolve().parent.name
+        tail = f".{profile}" if profile else ""
+        return {"main": Delivery(file=f"out/{stem}{tail}.mp4")}
+    if profile is None or own:
+        return dict(film.deliver)
+    return {
+        name: delivery.model_copy(update={"file": _with_profile(delivery.file, profile)})
+        for name, delivery in film.deliver.items()
+    }
+
+
+def _with_profile(file: str, profile: str) -> str:
+    path = PurePosixPath(file)
+    return str(path.with_name(f"{path.stem}.{profile}{path.suffix}"))
+
+
+def caption_file(file: str) -> str:
+    """Where the captions of the film delivered as `file` go."""
+    return str(PurePosixPath(file).with_suffix(".srt"))
+
+
+@dataclass(slots=True)
+class Ledger:
+    """What was delivered to which path, and how the file looked when it was. Kept as one small document."""
+
+    entries: dict[str, dict[str, Any]]
+    folder: Path
+    hash_file: Callable[[Path], str]
+
+    def state(self, path: str, digest: str) -> str:
+        """`ok`, `other` (intact, but of another build: replace it), `missing` or `changed` for the file at `path`."""
+        where = self.folder / path
+        try:
+            stat = where.stat()
+        except OSError:
+            return "missing"
+        known = self.entries.get(path)
+        if known and (known["size"], known["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns):
+            return "ok" if known["digest"] == digest else "other"
+        actual = self.hash_file(where)
+        if actual == digest or (known and known["digest"] == actual):
+            self.note(path, actual)
+            return "ok" if actual == digest else "other"
+        return "changed"
+
+    def note(self, path: str, digest: str) -> None:
+        """Remember that `path` now holds the content `digest`."""
+        stat = (self.folder / path).stat()
+        self.entries[path] = {"digest": digest, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+
+
+def delivered_outputs(delivery: Delivery, outputs: Mapping[str, Any]) -> dict[str, str]:
+    """Which path each output of a `cut` goes to."""
+    paths = {"main": delivery.file}
+    if "captions" in outputs:
+        paths["captions"] = caption_file(delivery.file)
+    return paths

@@ -1,0 +1,324 @@
+"""From the film to its steps: what is to be made, from what, in an order in which each can be made.
+
+Pure but for what it asks of `Surroundings`: the digests, lengths and words of the project's files. Whether a
+step has been made already is not its business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Protocol
+
+from filmforge.language.film import Delivery, Film, LoraFile, Scene, Shot
+from filmforge.language.prompt import compose_negative, compose_prompt
+from filmforge.language.seeds import seeds_of
+from filmforge.plan.models import ResolvedModel
+from filmforge.plan.step import Input, Made, Source, Step
+from filmforge.plan.timeline import Caption, Placed, Timeline, lay_out, samples
+from filmforge.plan.training import training_step
+
+
+class Surroundings(Protocol):
+    """What the outline asks about the world outside the film file. Paths are as written in the film."""
+
+    def source(self, path: str) -> Source: ...
+    def length(self, path: str) -> Fraction: ...
+    def photos(self, folder: str) -> list[tuple[Source, str | None]]: ...
+    def text(self, path: str) -> str: ...
+    def model(self, name: str) -> ResolvedModel: ...
+
+
+@dataclass(slots=True)
+class Outline:
+    """All steps of a film by name, each after those it is made from, and what is delivered where."""
+
+    film: Film
+    timeline: Timeline
+    steps: dict[str, Step] = field(default_factory=dict)
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, step: Step) -> Step:
+        return self.steps.setdefault(step.name, step)
+
+
+def rate_text(fps: Fraction) -> str:
+    """A rate as it stands in params: `24` or `24000/1001`."""
+    return str(fps.numerator) if fps.denominator == 1 else f"{fps.numerator}/{fps.denominator}"
+
+
+def outline(film: Film, about: Surroundings, deliveries: Mapping[str, Delivery]) -> Outline:
+    """The steps of `film` that deliver `deliveries`. Raises MediaError where a file cannot be read."""
+    result = Outline(film, lay_out(film, about.length), deliveries=dict(deliveries))
+    pictures = _Pictures(film, about, result)
+    for placed in result.timeline.shots:
+        pictures.of(placed)
+    groups: dict[tuple[str, int], list[str]] = {}
+    for name, delivery in deliveries.items():
+        groups.setdefault((delivery.codec, delivery.quality), []).append(name)
+    mix = _mix_step(film, about, result)
+    for index, ((codec, quality), names) in enumerate(groups.items()):
+        suffix = "" if index == 0 else f".{names[0]}"
+        segments = list(_segments(film, about, result, pictures, {"codec": codec, "quality": quality}, suffix))
+        for name in names:
+            result.add(_cut_step(film, result, name, codec, segments, mix))
+    return result
+
+
+class _Pictures:
+    """Makes, once each, the steps whose output is a shot's picture, in an order in which they can be made."""
+
+    def __init__(self, film: Film, about: Surroundings, into: Outline) -> None:
+        self.film, self.about, self.into = film, about, into
+        self.placed = {p.name: p for p in into.timeline.shots}
+        self.rates: dict[str, Fraction] = {}
+        self._made: dict[str, Input] = {}
+
+    def of(self, placed: Placed) -> Input:
+        """The picture of the shot (its picked take) as an input of other steps."""
+        name = placed.name
+        if name not in self._made:
+            self._made[name] = self._plate(placed) if placed.shot.kind != "prompt" else self._takes(placed)
+        return self._made[name]
+
+    def head(self, shot: Shot) -> int:
+        """Frames rendered ahead of the shot for the editor; a shot with a given first frame has none."""
+        return self.film.handles if shot.kind == "prompt" and shot.start is None else 0
+
+    def _plate(self, placed: Placed) -> Input:
+        film, shot, name = self.film, placed.shot, placed.name
+        size, fps = [*film.size], rate_text(film.fps)
+        self.rates[name] = film.fps
+        if shot.kind == "clip":
+            assert shot.clip is not None
+            source = self.about.source(shot.clip)
+            self.into.add(Step("plate", f"plate/{name}", {"of": "clip"}, {"clip": source}, name))
+            return source
+        if shot.kind == "still":
+            assert shot.still is not None
+            params: dict[str, Any] = {"of": "still", "move": shot.move, "count": placed.picture}
+            inputs: dict[str, Input] = {"still": self.about.source(shot.still)}
+        else:
+            assert shot.title is not None
+            params = {"of": "card", "count": placed.picture, **shot.title.model_dump(), "text": shot.title.text}
+            params["text_size"] = params.pop("size")
+            inputs = {}
+        step = Step("plate", f"plate/{name}", {**params, "size": size, "fps": fps}, inputs, name)
+        return Made(self.into.add(step).name)
+
+    def _takes(self, placed: Placed) -> Input:
+        film, shot, scene = self.film, placed.shot, placed.scene
+        model = self.about.model(film.model_of(scene, shot))
+        self.rates[placed.name] = model.facts.fps if not model.drawn else Fraction(1)
+        inputs: dict[str, Input] = {}
+        if shot.start is not None:
+            inputs["start"] = self._start(placed)
+        prompt = compose_prompt(film, scene, shot)
+        loras = list(self._loras(scene, shot, prompt.characters, model, inputs))
+        frames = model.frames_for(placed.picture + self.head(shot) + film.handles, film.fps)
+        shared = {
+            "prompt": prompt.text,
+            "negative": compose_negative(film, scene, shot) or model.facts.negative,
+            "model": model.base,
+            "frames": frames,
+            "size": [*model.size],
+            "steps": model.steps,
+            "guidance": model.guidance,
+            "shift": model.shift,
+            "loras": loras,
+        }
+        if model.drawn:
+            shared = {"prompt": prompt.text, "shot": placed.name, "model": {"family": "animatic"}}
+            shared |= {"frames": 1, "size": [*film.size]}
+            inputs = {}
+        affinity = "" if model.drawn else f"{model.name} {[entry['who'] for entry in loras]}"
+        hints = {"folder": model.weights.folder, "name": model.name}
+        picked, seeds = seeds_of(film, scene, shot)
+        for seed in dict.fromkeys((*seeds, picked)):
+            name = f"render/{placed.name}@{seed}"
+            params = {**shared, "seed": seed}
+            self.into.add(Step("render", name, params, inputs, placed.name, affinity, hints))
+        return Made(f"render/{placed.name}@{picked}")
+
+    def _start(self, placed: Placed) -> Input:
+        shot, film = placed.shot, self.film
+        assert shot.start is not None
+        if shot.start.image is not None:
+            return self.about.source(shot.start.image)
+        assert shot.start.from_ is not None
+        other_name = shot.start.from_ if "/" in shot.start.from_ else f"{placed.scene.id}/{shot.start.from_}"
+        other = self.placed[other_name]
+        picture = self.of(other)
+        at = shot.start.at
+        frame = 0 if at == "first" else other.picture - 1 if at == "last" else int(at)
+        params = {
+            "frame": frame + self.head(other.shot),
+            "fps": rate_text(film.fps),
+            "native": rate_text(self.rates[other_name]),
+            "from": other_name,
+        }
+        step = Step("frame", f"frame/{placed.name}", params, {"picture": picture}, placed.name)
+        return Made(self.into.add(step).name)
+
+    def _loras(
+        self,
+        scene: Scene,
+        shot: Shot,
+        characters: tuple[str, ...],
+        model: ResolvedModel,
+        inputs: dict[str, Input],
+    ) -> Iterator[dict[str, Any]]:
+        film = self.film
+        for who in characters:
+            character = film.characters[who]
+            if isinstance(character.lora, LoraFile):
+                yield from self._lora_file(who, character.lora, model, inputs)
+            elif character.photos is not None and not model.drawn:
+                step = training_step(who, character, model, self.about.photos(character.photos))
+                inputs[f"lora.{who}"] = Made(self.into.add(step).name)
+                yield {"who": who, "weight": character.lora.weight if character.lora else 1.0}
+        style = film.style_of(scene, shot)
+        if style and (lora := film.styles[style].lora):
+            yield from self._lora_file(style, lora, model, inputs)
+
+    def _lora_file(
+        self, who: str, lora: LoraFile, model: ResolvedModel, inputs: dict[str, Input]
+    ) -> Iterator[dict[str, Any]]:
+        path = lora.path_for(model.name)
+        if path is None:
+            note = f"{who}: rendered without a LoRA by model '{model.name}', for which no file is declared"
+            if note not in self.into.notes:
+                self.into.notes.append(note)
+            return
+        inputs[f"lora.{who}"] = self.about.source(path)
+        yield {"who": who, "weight": lora.weight, "missing": lora.missing}
+
+
+def _segments(
+    film: Film,
+    about: Surroundings,
+    into: Outline,
+    pictures: _Pictures,
+    codec: dict[str, Any],
+    suffix: str,
+) -> Iterator[str]:
+    """The pieces of the cut in order: a shot's own frames, and each overlap as a piece of its own."""
+    common = {"size": [*film.size], "fps": rate_text(film.fps), **codec}
+    burnt = into.timeline.captions if film.captions in ("burn", "both") else ()
+
+    def picture(placed: Placed, skip: int, role: str, inputs: dict[str, Input]) -> dict[str, Any]:
+        made = pictures.of(placed)
+        inputs[role] = made
+        style = film.style_of(placed.scene, placed.shot)
+        lut = film.styles[style].lut if style and placed.shot.kind != "title" else None
+        if lut:
+            inputs[f"{role}.grade"] = about.source(lut)
+        return {
+            "first": pictures.head(placed.shot) + placed.first + skip,
+            "native": rate_text(pictures.rates[placed.name]),
+            "fit": placed.shot.fit,
+            "footage": placed.shot.kind == "clip",
+        }
+
+    for before, placed in zip((None, *into.timeline.shots), into.timeline.shots, strict=False):
+        if placed.overlap_head and before is not None:
+            inputs: dict[str, Input] = {}
+            join = placed.shot.join
+            assert join is not None
+            count = placed.overlap_head
+            params = {
+                **common,
+                "count": count,
+                "join": "dissolve" if join.dissolve else "wipe",
+                "picture": picture(before, before.count - count, "picture", inputs),
+                "next": picture(placed, 0, "next", inputs),
+                "captions": _within(burnt, placed.at, count),
+            }
+            name = f"segment/{placed.name}~join{suffix}"
+            yield into.add(Step("segment", name, params, inputs, placed.name)).name
+        count = placed.count - placed.overlap_head - placed.overlap_tail
+        if count > 0:
+            inputs = {}
+            params = {
+                **common,
+                "count": count,
+                "picture": picture(placed, placed.overlap_head, "picture", inputs),
+                "captions": _within(burnt, placed.at + placed.overlap_head, count),
+                "fade": [placed.fade_head, placed.fade_tail],
+            }
+            yield into.add(
+                Step("segment", f"segment/{placed.name}{suffix}", params, inputs, placed.name)
+            ).name
+    if film.credits:
+        text, roll = about.text(film.credits.text), film.credits.roll
+        plate = {
+            "of": "credits",
+            "text": text,
+            "text_size": film.credits.size,
+            "count": roll,
+            "size": [*film.size],
+            "fps": rate_text(film.fps),
+        }
+        into.add(Step("plate", "plate/credits", plate, {}, "credits"))
+        shown = {"first": 0, "native": rate_text(film.fps), "fit": "fill", "footage": False}
+        params = {**common, "count": roll, "picture": shown, "captions": [], "fade": [0, 0]}
+        name = f"segment/credits{suffix}"
+        yield into.add(Step("segment", name, params, {"picture": Made("plate/credits")}, "credits")).name
+
+
+def _within(captions: tuple[Caption, ...], at: int, count: int) -> list[list[Any]]:
+    """The captions seen in the `count` frames from `at`, in frames of that piece."""
+    return [
+        [c.text, max(c.first - at, 0), min(c.last - at, count)]
+        for c in captions
+        if c.first < at + count and c.last > at
+    ]
+
+
+def _mix_step(film: Film, about: Surroundings, into: Outline) -> str | None:
+    timeline = into.timeline
+    if not timeline.sounds:
+        return None
+    inputs: dict[str, Input] = {}
+    tracks = []
+    for index, heard in enumerate(timeline.sounds):
+        inputs[f"track.{index:03}"] = about.source(heard.path)
+        tracks.append(
+            {
+                "role": heard.role,
+                "at": heard.at,
+                "length": heard.length,
+                "offset": heard.offset,
+                "gain": heard.gain,
+                "duck": heard.duck,
+                "fade_in": heard.fade_in,
+                "fade_out": heard.fade_out,
+            }
+        )
+    params = {
+        "samples": samples(timeline.frames, film.fps),
+        "loudness": film.loudness,
+        "tracks": tracks,
+    }
+    return into.add(Step("mix", "mix", params, inputs, "mix")).name
+
+
+def _cut_step(
+    film: Film, into: Outline, name: str, codec: str, segments: list[str], mix: str | None
+) -> Step:
+    timeline = into.timeline
+    inputs: dict[str, Input] = {f"segment.{i:05}": Made(s) for i, s in enumerate(segments)}
+    if mix:
+        inputs["mix"] = Made(mix)
+    captioned = film.captions in ("file", "both")
+    params = {
+        "fps": rate_text(film.fps),
+        "codec": codec,
+        "frames": timeline.frames,
+        "captions": [[c.text, c.first, c.last] for c in timeline.captions] if captioned else [],
+    }
+    return Step("cut", f"cut/{name}", params, inputs, name)
+
+

@@ -1,0 +1,140 @@
+"""What a film's steps ask of the project's files: their digests, lengths, captions, and the models' weights.
+
+Every answer that costs reading is remembered by content, so that a second plan opens nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from filmforge.errors import FilmError, FilmforgeError, MediaError, Problem, WeightsError
+from filmforge.language.film import Film
+from filmforge.plan.lock import Lock
+from filmforge.plan.models import Pinned, ResolvedModel, resolve_model
+from filmforge.plan.step import Source
+from filmforge.store import Store
+from filmforge.video_models.facts import facts_of
+
+PHOTOS = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+CLIPS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".gif"})
+_MEDIA = "media"
+
+Probe = Callable[[Path], Mapping[str, Any]]
+"""Reads a media file and gives {"kind", "seconds": "a/b" or None, "sound": bool}; raises MediaError."""
+
+
+@dataclass(slots=True)
+class World:
+    """The files around one film. `probe` is asked once for each content."""
+
+    film: Film
+    folder: Path
+    store: Store
+    lock: Lock
+    probe: Probe
+    notes: list[str] = field(default_factory=list)
+    read: dict[str, str] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    _models: dict[str, ResolvedModel] = field(default_factory=dict)
+    _media: dict[str, Any] | None = None
+    _changed: bool = False
+
+    def source(self, path: str) -> Source:
+        """The file at `path`, by content."""
+        where = self.folder / path
+        if path not in self.read:
+            self.read[path] = self.store.sources.digest(where)
+        return Source(path, self.read[path])
+
+    def length(self, path: str) -> Fraction:
+        """The duration of a media file in seconds."""
+        seconds = self._about(path).get("seconds")
+        if seconds is None:
+            raise MediaError(f"{path} has no duration: a clip or a sound is wanted here")
+        return Fraction(str(seconds))
+
+    def photos(self, folder: str) -> list[tuple[Source, str | None]]:
+        """The photos and clips of a folder, each with the words of NAME.txt beside it, in order of names."""
+        self.folders.add(folder)
+        found = []
+        for path in sorted((self.folder / folder).iterdir()):
+            if path.suffix.lower() not in PHOTOS | CLIPS or path.name.startswith("."):
+                continue
+            name = f"{folder}/{path.name}"
+            self._about(name)
+            caption = path.with_suffix(".txt")
+            words = self.text(f"{folder}/{caption.name}") if caption.is_file() else None
+            found.append((self.source(name), words))
+        if not found:
+            raise MediaError(f"{folder} holds no photos; put PNG, JPEG or WebP pictures or short clips there")
+        return found
+
+    def text(self, path: str) -> str:
+        """The words in a text file, which enter params and so keys; read as UTF-8."""
+        try:
+            self.source(path)
+            return (self.folder / path).read_text(encoding="utf-8-sig")
+        except OSError as error:
+            raise self._missing(path, error) from None
+        except UnicodeDecodeError as error:
+            raise MediaError(f"{path} is not a text file in UTF-8 (byte {error.start}); save it as UTF-8") from None
+
+    def model(self, name: str) -> ResolvedModel:
+        """The model of the film called `name`, with its weights pinned as far as they can be."""
+        if name not in self._models:
+            self._models[name] = resolve_model(self.film, name, self._pin(name))
+        return self._models[name]
+
+    @property
+    def models(self) -> Mapping[str, ResolvedModel]:
+        """The models asked for so far."""
+        return self._models
+
+    def remember(self) -> None:
+        """Keep what was learned of media, for the next plan."""
+        if self._changed and self._media is not None:
+            self.store.memo.put(_MEDIA, self._media)
+            self._changed = False
+
+    def _about(self, path: str) -> Mapping[str, Any]:
+        source = self.source(path)
+        if self._media is None:
+            self._media = dict(self.store.memo.get(_MEDIA) or {})
+        if source.digest not in self._media:
+            try:
+                self._media[source.digest] = dict(self.probe(self.folder / path))
+            except MediaError as error:
+                raise MediaError(str(error).replace(str(self.folder / path), path)) from None
+            self._changed = True
+        known: Mapping[str, Any] = self._media[source.digest]
+        return known
+
+    def _pin(self, name: str) -> Pinned:
+        from filmforge.video_models.weights import find
+
+        declared = self.film.model_named(name)
+        facts = facts_of(declared.use)
+        if facts.id in ("animatic", "comfyui"):
+            return Pinned(digest=facts.id)
+        locked = self.lock.weights.get(name)
+        revision = declared.revision
+        if locked and locked.commit and locked.family == facts.id:
+            revision = locked.commit
+        try:
+            found = find(facts, declared.weights, revision, self.folder, hasher=self.store.sources.digest)
+        except WeightsError as error:
+            if locked and locked.family == facts.id and locked.digest:
+                self.notes.append(str(error))
+                return Pinned(locked.digest, locked.repo, locked.commit, None)
+            raise
+        digest = found.digest or (locked.digest if locked and locked.commit == found.commit else None)
+        folder = str(found.folder) if found.folder else None
+        return Pinned(digest, found.repo, found.commit, folder)
+
+    def _missing(self, path: str, error: OSError) -> FilmforgeError:
+        what = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
+        return FilmError([Problem(f"{path}: {what}", path)])

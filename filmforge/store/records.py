@@ -1,0 +1,237 @@
+"""What each step made, by its key: one small file a record, and a journal that makes ten thousand look-ups quick.
+
+The record files are the truth: JSON that carries its schema and its own checksum, put there in one rename after
+the blobs that it names. The journal holds copies of them under the record file's signature; a copy is believed
+only while `stat` says that the file is the same. So a journal that is lost, damaged, or that others write to at
+the same moment costs time and never a wrong answer.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filmforge.store.blobs import Blob, Blobs
+from filmforge.store.encoding import canonical, seal, unseal
+from filmforge.store.files import Files, on_disk, signature
+from filmforge.store.journal import Journal
+
+SCHEMA = "filmforge.record/1"
+_KEY = re.compile(r"[0-9a-f]{64}").fullmatch
+
+
+@dataclass(frozen=True)
+class Record:
+    """What one step made. `key` in 64 hex digits; `params` and `provenance` plain JSON data.
+
+    `inputs`: role -> digest, `outputs`: role -> blob. `seconds`: how long the step took. `made_at`: UTC in ISO
+    form. `environment`: a short name for what it ran in (versions, device), not part of the key, kept where it
+    can be compared without reading all of the provenance.
+    """
+
+    key: str
+    kind: str
+    step: str
+    params: dict[str, Any]
+    inputs: dict[str, str]
+    outputs: dict[str, Blob]
+    provenance: dict[str, Any]
+    seconds: float
+    made_at: str
+    environment: str = ""
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            # A record out of the journal has its outputs; the rest is taken apart when it is first asked for,
+            # since a plan of ten thousand steps asks for it a few times only.
+            document = self.__dict__.get("_document")
+            if document is None or name.startswith("_"):
+                raise AttributeError(name)
+            self.__dict__.update(_parsed(document).__dict__)
+            del self.__dict__["_document"]
+            return self.__dict__[name]
+
+
+class Records:
+    """The records of one store, under `records/ab/<key>.json`."""
+
+    def __init__(
+        self,
+        root: Path,
+        files: Files,
+        *,
+        blobs: Blobs,
+        journal: Journal,
+        ensure: Callable[[], None],
+        temporary: Callable[[], Path],
+    ) -> None:
+        self._prefix = f"{root}/"
+        self._root = root
+        self._files = files
+        self._blobs = blobs
+        self._journal = journal
+        self._ensure = ensure
+        self._temporary = temporary
+        self._known: dict[str, tuple[bytes, Record]] = {}
+
+    def get(self, key: str) -> Record | None:
+        """The record of a key; None when there is none, or it is damaged. Says nothing about its blobs."""
+        found, new = self._look(key)
+        if new is not None:
+            self._journal.put(key, new)
+        return found
+
+    def find(self, key: str) -> Record | None:
+        """The record of a key if all its outputs are here and undamaged (see `Blobs.has`), else None."""
+        record = self.get(key)
+        if record is None or not all(self._blobs.has(blob.digest) for blob in record.outputs.values()):
+            return None
+        return record
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, Record]:
+        """`get` for many keys: those that have a record."""
+        found: dict[str, Record] = {}
+        new: list[tuple[str, bytes]] = []
+        for key in keys:
+            record, line = self._look(key)
+            if record is not None:
+                found[key] = record
+            if line is not None:
+                new.append((key, line))
+        if new:
+            self._journal.put_many(new)
+        return found
+
+    def find_many(self, keys: Iterable[str]) -> dict[str, Record]:
+        """`find` for many keys: those that have a record whose outputs are all here and undamaged."""
+        has = self._blobs.has
+        return {
+            key: record
+            for key, record in self.get_many(keys).items()
+            if all(has(blob.digest) for blob in record.outputs.values())
+        }
+
+    def put(self, record: Record) -> None:
+        """File a record, its blobs being stored already. On the disk when this returns; replaces an older one.
+
+        Raises StoreError when the disk refuses, TypeError when params or provenance are not plain JSON data,
+        ValueError when the key is none.
+        """
+        if not _KEY(record.key):
+            raise ValueError(f"a record's key is 64 hex digits, not {record.key!r}")
+        document = _document(record)
+        self._ensure()
+        place = self._place(record.key)
+        with on_disk("keep a record", self._root):
+            self._files.replace(Path(place), document, self._temporary())
+            now = signature(os.stat(place))
+        self._known[record.key] = (now, record)
+        self._journal.put(record.key, _line(now, record, document))
+
+    def forget(self, key: str) -> None:
+        """Remove a record: its step will run again. Nothing happens when there is none."""
+        self._known.pop(key, None)
+        with on_disk("forget a record", self._root):
+            try:
+                self._files.remove(Path(self._place(key)))
+            except FileNotFoundError:
+                return
+            self._files.sync_dir(Path(self._place(key)).parent)
+
+    def keys(self) -> Iterator[str]:
+        """The keys of all record files, readable or not."""
+        for folder in sorted(self._root.glob("??")):
+            yield from sorted(path.stem for path in folder.glob("*.json") if _KEY(path.stem))
+
+    def __iter__(self) -> Iterator[Record]:
+        """All records that can be read."""
+        return (record for key in self.keys() if (record := self.get(key)) is not None)
+
+    def path(self, key: str) -> Path:
+        """Where the record of a key is, or would be."""
+        return Path(self._place(key))
+
+    def forget_all_but(self, keys: Iterable[str]) -> None:
+        """Drop what the journal holds of records that are gone."""
+        self._journal.rewrite(keys, self._temporary())
+
+    def read(self, key: str) -> Record | None:
+        """The record as its file has it, whatever the journal says; None when missing or damaged."""
+        try:
+            document = Path(self._place(key)).read_bytes()
+        except OSError:
+            return None
+        record = _parsed(document)
+        return record if record is not None and record.key == key else None
+
+    def _look(self, key: str) -> tuple[Record | None, bytes | None]:
+        """The record, and the line to add to the journal when it did not have it."""
+        place = self._place(key)
+        try:
+            now = signature(os.stat(place))
+        except OSError:
+            return None, None
+        known = self._known.get(key)
+        if known is not None and known[0] == now:
+            return known[1], None
+        line = self._journal.get(key)
+        if line is not None and line.startswith(now + b"\t"):
+            record = _unpacked(key, line)
+            self._known[key] = (now, record)
+            return record, None
+        try:
+            with open(place, "rb", buffering=0) as file:
+                now = signature(os.fstat(file.fileno()))
+                document = file.readall()
+        except OSError:
+            return None, None
+        read = _parsed(document)
+        if read is None or read.key != key:
+            return None, None
+        self._known[key] = (now, read)
+        return read, _line(now, read, document)
+
+    def _place(self, key: str) -> str:
+        return f"{self._prefix}{key[:2]}/{key}.json"
+
+
+def _document(record: Record) -> bytes:
+    value = {name: getattr(record, name) for name in Record.__dataclass_fields__}
+    value["outputs"] = {role: [blob.digest, blob.size] for role, blob in record.outputs.items()}
+    return seal(SCHEMA, value)
+
+
+def _parsed(document: bytes) -> Record | None:
+    value = unseal(SCHEMA, document)
+    if value is None:
+        return None
+    try:
+        value["outputs"] = {role: Blob(digest, size) for role, (digest, size) in value["outputs"].items()}
+        return Record(**value)
+    except (KeyError, TypeError, ValueError, AttributeError):  # sealed by something else
+        return None
+
+
+def _line(now: bytes, record: Record, document: bytes) -> bytes:
+    # Canonical JSON has neither raw tabs nor newlines: inside texts they are escaped.
+    outputs = {role: [blob.digest, blob.size] for role, blob in record.outputs.items()}
+    return b"\t".join((now, canonical([record.environment, outputs]), document[:-1]))
+
+
+def _unpacked(key: str, line: bytes) -> Record:
+    _, head, document = line.split(b"\t", 2)
+    environment, outputs = json.loads(head)
+    record = Record.__new__(Record)
+    record.__dict__.update(
+        key=key,
+        outputs={role: Blob(digest, size) for role, (digest, size) in outputs.items()},
+        environment=environment,
+        _document=document + b"\n",
+    )
+    return record

@@ -1,0 +1,175 @@
+"""Puts LoRAs on a Wan transformer through the pipeline's own loader, and proves that they took hold.
+
+diffusers only warns when a LoRA's keys match nothing, and then renders without it; so what is in the file is
+held against the modules of the transformer first, name by name and shape by shape, and looked for afterwards.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+from torch import Tensor
+
+from filmforge.errors import LoraError
+from filmforge.video_models import runtime, tensors
+from filmforge.video_models.facts import Facts
+from filmforge.video_models.lora_file import (
+    ADAPTER_METADATA,
+    PREFIX,
+    LoraUse,
+    mismatch,
+    read_header,
+)
+from filmforge.video_models.weights import Weights
+
+_PAIR = re.compile(r"(?P<module>.+)\.lora_(?P<side>A|B)\.weight")
+_Signature = tuple[str, int, int]
+
+
+class WanLoras:
+    """The LoRAs that act on one transformer. Holds which files are loaded, under which adapter names."""
+
+    def __init__(self, facts: Facts, weights: Weights, transformer: Any, dtype: torch.dtype) -> None:
+        self._facts = facts
+        self._weights = weights
+        self._transformer = transformer
+        self._dtype = dtype
+        self._loaded: dict[_Signature, str] = {}
+        self._acting: list[tuple[str, float]] = []
+        self._count = 0
+
+    def use(self, uses: Sequence[LoraUse]) -> None:
+        """Have exactly `uses` act, in this order. What is not among them is unloaded."""
+        wanted = [(_signature(use.path), use) for use in uses]
+        if len({signature for signature, _ in wanted}) != len(wanted):
+            raise LoraError(f"{uses[0].path}: the same LoRA is named twice on one shot")
+        pipeline = self._pipeline()
+        spare = [
+            name for key, name in self._loaded.items() if key not in {signature for signature, _ in wanted}
+        ]
+        if not wanted:
+            if self._loaded:
+                pipeline.unload_lora_weights()
+            self._loaded, self._acting = {}, []
+            return
+        for signature, use in wanted:
+            if signature not in self._loaded:
+                self._loaded[signature] = self._load(pipeline, use.path)
+        acting = [(self._loaded[signature], float(use.weight)) for signature, use in wanted]
+        if acting != self._acting:
+            pipeline.set_adapters([name for name, _ in acting], [weight for _, weight in acting])
+            self._acting = acting
+        if spare:
+            pipeline.delete_adapters(spare)
+            self._loaded = {key: name for key, name in self._loaded.items() if name not in spare}
+
+    def _pipeline(self) -> Any:
+        kind: Any = diffusers.WanPipeline
+        return kind(
+            tokenizer=None, text_encoder=None, vae=None, scheduler=None, transformer=self._transformer
+        )
+
+    def _load(self, pipeline: Any, path: Path) -> str:
+        header = read_header(path)
+        reason = mismatch(header, self._facts, self._weights)
+        if reason:
+            raise LoraError(reason)
+        where = f"{path} on {self._facts.id}"
+        with runtime.warnings_are_errors(LoraError, where):
+            try:
+                # A dict passes the loader's conversion of foreign formats; its metadata must be named.
+                state = pipeline.lora_state_dict(tensors.load(path))
+            except (ValueError, KeyError, RuntimeError) as error:
+                raise LoraError(f"{where}: its keys cannot be read: {error}") from error
+        modules = self._check(state, where)
+        name = f"lora{self._count}"
+        self._count += 1
+        state = {key: value.to(self._transformer.device, self._dtype) for key, value in state.items()}
+        try:
+            with runtime.warnings_are_errors(LoraError, where):
+                self._transformer.load_lora_adapter(
+                    state,
+                    prefix=PREFIX.rstrip("."),
+                    adapter_name=name,
+                    metadata=_adapter_metadata(header.metadata, where),
+                    _pipeline=pipeline,
+                    low_cpu_mem_usage=False,
+                )
+            self._check_took_hold(name, modules, where)
+        except LoraError:
+            if name in getattr(self._transformer, "peft_config", {}):
+                pipeline.delete_adapters([name])
+            raise
+        return name
+
+    def _check(self, state: dict[str, Tensor], where: str) -> set[str]:
+        """Hold every key against the transformer; the modules that the LoRA acts on."""
+        own = {
+            name.replace(".base_layer", ""): module
+            for name, module in self._transformer.named_modules()
+            if isinstance(module, torch.nn.Linear) and ".lora_" not in name
+        }
+        sides: dict[str, dict[str, Tensor]] = {}
+        for key, value in state.items():
+            found = _PAIR.fullmatch(key.removeprefix(PREFIX))
+            if not key.startswith(PREFIX) or found is None:
+                raise LoraError(f"{where}: '{key}' is not a key of a LoRA for this kind of model")
+            sides.setdefault(found["module"], {})[found["side"]] = value
+        if not sides:
+            raise LoraError(f"{where}: there is nothing in it for this model")
+        for module, pair in sides.items():
+            if module not in own:
+                raise LoraError(f"{where}: made for another base: the model has no {module}")
+            if set(pair) != {"A", "B"} or any(side.ndim != 2 for side in pair.values()):
+                raise LoraError(f"{where}: {module} lacks one half of its LoRA, or it is not a plain one")
+            down, up = pair["A"], pair["B"]
+            if down.shape[0] != up.shape[1]:
+                raise LoraError(
+                    f"{where}: {module} has rank {down.shape[0]} on one side and {up.shape[1]} on the other"
+                )
+            theirs = (up.shape[0], down.shape[1])
+            ours = (own[module].out_features, own[module].in_features)
+            if theirs != ours:
+                raise LoraError(
+                    f"{where}: made for another base: {module} is {theirs[0]}x{theirs[1]} in the file "
+                    f"and {ours[0]}x{ours[1]} in the model"
+                )
+        if not all(torch.isfinite(value).all() for value in state.values()):
+            raise LoraError(f"{where}: it holds numbers that are not finite")
+        return set(sides)
+
+    def _check_took_hold(self, name: str, modules: set[str], where: str) -> None:
+        have = {
+            module_name
+            for module_name, module in self._transformer.named_modules()
+            if name in getattr(module, "lora_B", {})
+        }
+        if have != modules:
+            lost = ", ".join(sorted(modules ^ have)[:3])
+            raise LoraError(f"{where}: loaded, and not on the modules that it names: {lost}")
+
+
+def _adapter_metadata(metadata: Any, where: str) -> dict[str, Any] | None:
+    """Rank and alpha of the adapter, as the pipeline's loader would read them from the file."""
+    text = (metadata or {}).get(ADAPTER_METADATA)
+    if text is None:
+        return None
+    try:
+        found: dict[str, Any] = json.loads(text)
+    except ValueError:
+        raise LoraError(f"{where}: its adapter metadata cannot be read") from None
+    return found
+
+
+def _signature(path: Path) -> _Signature:
+    try:
+        stat = path.stat()
+    except OSError:
+        raise LoraError(f"{path}: there is no such LoRA file") from None
+    return str(path.resolve()), stat.st_size, stat.st_mtime_ns

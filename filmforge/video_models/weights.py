@@ -1,0 +1,211 @@
+"""Finds a family's weights on this machine, and says by digest which they are; without torch or network.
+
+Weights are a folder in diffusers' layout. They come with filmforge (pocket), lie in a folder that the film
+names, or in the cache of the Hugging Face hub. Only safetensors are ever read: a pickle can run code.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from filmforge.errors import WeightsError
+from filmforge.video_models.facts import Facts
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
+_MATTERS = {".json", ".safetensors", ".model", ".txt"}
+_WITHOUT_WEIGHTS = {"animatic", "comfyui"}
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Where a family's weights are, and which they are.
+
+    `folder` is None when they are not on this machine (`repo` then says what to fetch) or when the family
+    has none. `commit` is the hub's, for weights from there. `digest` is that of `digest_of`.
+    """
+
+    family: str
+    folder: Path | None = None
+    repo: str | None = None
+    commit: str | None = None
+    digest: str | None = None
+
+    def required(self) -> Path:
+        """The folder; WeightsError says how to get the weights when they are not here."""
+        if self.folder is not None:
+            return self.folder
+        if self.repo is None:
+            raise WeightsError(f"{self.family} has no weights to load")
+        at = f" --revision {self.commit}" if self.commit else ""
+        raise WeightsError(
+            f"{self.family}: the weights {self.repo} are not on this machine. With a network, fetch them: "
+            f"`hf download {self.repo}{at}`; without one, name a folder that has them: `weights: ./folder`"
+        )
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes, as hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def find(
+    facts: Facts,
+    weights: str | None,
+    revision: str | None,
+    film_dir: Path,
+    *,
+    hasher: Callable[[Path], str] = sha256_of,
+) -> Weights:
+    """Where the weights that a film declares for a family are; the family's official ones when None.
+
+    `weights` is a hub id (`owner/name`) or a folder: one that starts with `./`, `../` or `/`, or that exists
+    beside the film. `hasher` may remember digests between calls. Weights that belong to the hub and are
+    not in its cache come back with `folder=None`: a film can be planned without them. A folder that is named
+    and is not one of weights raises WeightsError.
+    """
+    if facts.id in _WITHOUT_WEIGHTS:
+        return Weights(facts.id)
+    source = weights or facts.weights
+    if source is None:
+        folder = Path(str(resources.files("filmforge"))) / "weights" / facts.id
+        return _checked(facts, folder, hasher)
+    beside = film_dir / source
+    if source.startswith(("./", "../", "/")) or beside.is_dir():
+        return _checked(facts, beside.resolve(), hasher)
+    if not _HUB_ID.fullmatch(source):
+        raise WeightsError(f"weights '{source}': neither a folder beside the film nor a hub id (owner/name)")
+    return _in_hub_cache(facts, source, revision or facts.revision or "main", hasher)
+
+
+def digest_of(folder: Path, *, hasher: Callable[[Path], str] = sha256_of) -> str:
+    """SHA-256 over the names and digests of the files that decide pictures, in order of name.
+
+    These are `model_index.json` and, in the folders of its components, configurations, safetensors and
+    tokenizer files. What else lies there (a README, pictures, pickles that are never read) has no part in it.
+    """
+    total = hashlib.sha256(b"filmforge.weights/1\n")
+    for path in _files(folder):
+        total.update(f"{path.relative_to(folder).as_posix()}\0{_content(path, hasher)}\n".encode())
+    return total.hexdigest()
+
+
+def fetch(
+    facts: Facts, repo: str, revision: str | None, *, hasher: Callable[[Path], str] = sha256_of
+) -> Weights:
+    """Download `repo` at `revision` into the hub's cache: the only function here that needs a network."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    patterns = ["*.json", "*.safetensors", "*.model", "*.txt"]
+    try:
+        folder = snapshot_download(repo, revision=revision or "main", allow_patterns=patterns)
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WeightsError(f"{facts.id}: {repo} could not be fetched: {first}") from error
+    found = _checked(facts, Path(folder), hasher)
+    return Weights(facts.id, found.folder, repo, Path(folder).name, found.digest)
+
+
+def _in_hub_cache(facts: Facts, repo: str, revision: str, hasher: Callable[[Path], str]) -> Weights:
+    """Look `repo` up in the hub's cache, whose layout is documented, without importing its client."""
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub") / f"models--{repo.replace('/', '--')}"
+    reference = cache / "refs" / revision
+    commit = revision if _COMMIT.fullmatch(revision) else None
+    if commit is None and reference.is_file():
+        commit = reference.read_text().strip()
+    folder = cache / "snapshots" / commit if commit else None
+    # A snapshot that was broken off has an index and lacks weights: it counts as not there, to be fetched.
+    if folder is None or _missing(folder):
+        return Weights(facts.id, None, repo, commit)
+    return Weights(facts.id, folder, repo, commit, _checked(facts, folder, hasher).digest)
+
+
+def _checked(facts: Facts, folder: Path, hasher: Callable[[Path], str]) -> Weights:
+    missing = _missing(folder)
+    if missing:
+        raise WeightsError(f"{facts.id}: {folder} {missing}")
+    return Weights(facts.id, folder, None, None, digest_of(folder, hasher=hasher))
+
+
+def _missing(folder: Path) -> str:
+    """What keeps `folder` from being a model in diffusers' layout; empty when nothing does."""
+    if not folder.is_dir():
+        return "does not exist, or is not a folder"
+    components = _components(folder)
+    if components is None:
+        return "holds no readable model_index.json, so it is not a model in diffusers' layout"
+    for name, needs_weights in components.items():
+        files = list((folder / name).glob("*")) if (folder / name).is_dir() else []
+        suffixes = {file.suffix for file in files}
+        if not files:
+            return f"lacks {name}/, which its model_index.json names"
+        if needs_weights and ".safetensors" not in suffixes:
+            if suffixes & _PICKLES:
+                return (
+                    f"holds {name} as a pickle, which can run code and is never read; "
+                    "save it as safetensors (save_pretrained does)"
+                )
+            return f"holds no weights of {name}: {name}/*.safetensors is missing"
+        broken = next((file for file in files if not file.exists()), None)
+        if broken is not None:
+            return f"lacks {name}/{broken.name}: its link leads nowhere"
+        lost = next((part for part in _shards(files) if not (folder / name / part).exists()), None)
+        if lost is not None:
+            return f"lacks {name}/{lost}, which its index names"
+    return ""
+
+
+def _components(folder: Path) -> dict[str, bool] | None:
+    """The components that model_index.json names -> whether they have weights (a tokenizer has none)."""
+    try:
+        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    if not isinstance(index, dict):
+        return None
+    named = {
+        name: entry
+        for name, entry in index.items()
+        if isinstance(entry, list) and len(entry) == 2 and all(isinstance(word, str) for word in entry)
+    }
+    light = ("Tokenizer", "Scheduler", "Processor", "FeatureExtractor")
+    return {name: not any(word in entry[1] for word in light) for name, entry in named.items()}
+
+
+def _shards(files: list[Path]) -> list[str]:
+    indexes = [file for file in files if file.name.endswith(".safetensors.index.json")]
+    names: set[str] = set()
+    for index in indexes:
+        try:
+            names.update(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (OSError, ValueError, KeyError, AttributeError):
+            names.add(index.name + " (unreadable)")
+    return sorted(names)
+
+
+def _files(folder: Path) -> list[Path]:
+    components = _components(folder) or {}
+    inside = [path for name in sorted(components) for path in (folder / name).rglob("*")]
+    files = [path for path in inside if path.suffix in _MATTERS and path.is_file()]
+    return [folder / "model_index.json", *sorted(files, key=lambda path: path.as_posix())]
+
+
+def _content(path: Path, hasher: Callable[[Path], str]) -> str:
+    """A file's SHA-256. The hub's cache names large files by theirs: no need to read gigabytes."""
+    if path.is_symlink():
+        target = path.resolve()
+        if target.parent.name == "blobs" and _SHA256.fullmatch(target.name):
+            return target.name
+    return hasher(path)

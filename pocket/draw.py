@@ -1,0 +1,106 @@
+"""Draws the training material ahead of training, into shards that any process can pick up.
+
+A clip shard holds ``frames`` uint8 (n, 17, 96, 160, 3) and its shots, pickled beside it only
+within the work folder. A still shard holds ``frames`` uint8 (n, 96, 160, 3). Shards are seeded by
+their number: the same number is always the same shard.
+
+    python -m pocket.draw clips 0 60      # shards 0..59
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from pocket.caption import caption
+from pocket.variety import variety
+from pocket.workplace import WORK
+from pocket.world import Shot, render, sample_shot
+
+CLIPS_IN_SHARD = 20
+STILLS_IN_SHARD = 100
+CLIP_FRAMES = 17
+CAPTIONS_PER_CLIP = 6
+
+
+def _write(path: Path, frames: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part.npy")
+    np.save(part, frames)
+    os.replace(part, path)
+
+
+def describe(shot: Shot, rng: np.random.Generator, still: bool) -> dict[str, object]:
+    """Captions (several wordings) and the labels the evaluation wants."""
+    lead = shot.players[0]
+    return {
+        "captions": [caption(shot, rng, still) for _ in range(CAPTIONS_PER_CLIP)],
+        "kind": lead.kind, "colour": lead.colour, "action": lead.action, "place": shot.place,
+        "light": shot.light, "weather": shot.weather, "camera": shot.camera, "size": shot.size,
+        "players": len(shot.players),
+    }
+
+
+def clips(number: int) -> None:
+    """World clips with captions."""
+    path = WORK / "clips" / f"{number:04d}.npy"
+    if path.exists():
+        return
+    rng = np.random.default_rng([1, number])
+    frames, notes = [], []
+    for _ in range(CLIPS_IN_SHARD):
+        shot = sample_shot(rng)
+        frames.append(render(shot, CLIP_FRAMES))
+        notes.append(describe(shot, np.random.default_rng([5, number, len(notes)]), still=False))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".json").write_text(json.dumps(notes))
+    _write(path, np.stack(frames))
+
+
+def stills(number: int) -> None:
+    """World stills at any moment of the action: what photos of a character look like."""
+    path = WORK / "stills" / f"{number:04d}.npy"
+    if path.exists():
+        return
+    rng = np.random.default_rng([2, number])
+    frames, notes = [], []
+    for _ in range(STILLS_IN_SHARD):
+        shot = sample_shot(rng, strangers=0.5)
+        frames.append(render(shot, 1, start=float(rng.uniform(0, 2)))[0])
+        notes.append(describe(shot, np.random.default_rng([6, number, len(notes)]), still=True))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".json").write_text(json.dumps(notes))
+    _write(path, np.stack(frames))
+
+
+def pictures(number: int) -> None:
+    """Variety stills for the VAE."""
+    path = WORK / "pictures" / f"{number:04d}.npy"
+    if path.exists():
+        return
+    rng = np.random.default_rng([3, number])
+    _write(path, np.stack([variety(rng, 1)[0] for _ in range(STILLS_IN_SHARD)]))
+
+
+def drifts(number: int) -> None:
+    """Variety clips of 9 frames for the VAE."""
+    path = WORK / "drifts" / f"{number:04d}.npy"
+    if path.exists():
+        return
+    rng = np.random.default_rng([4, number])
+    _write(path, np.stack([variety(rng, 9) for _ in range(CLIPS_IN_SHARD)]))
+
+
+def main() -> None:
+    what, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    step = {"clips": clips, "stills": stills, "pictures": pictures, "drifts": drifts}[what]
+    for number in range(first, last):
+        step(number)
+
+
+if __name__ == "__main__":
+    main()

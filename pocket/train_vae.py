@@ -1,0 +1,125 @@
+"""Teaches the VAE: pictures of everything, theatre stills, then short clips; crops of 64x96.
+
+Loss: L1 + 2 MSE + L1 on differences of neighbouring pixels (clean edges), noise on the latents so
+that small errors of the transformer do not show. Resumes from ``.pocket/vae.pt``.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pocket.vae_model import fast_paths, new_vae, to_pixels
+from pocket.workplace import WORK, device, load, save
+
+NOISE = 0.06
+CROP = (64, 96)
+PEAK = 1.5e-3
+
+
+class Shelf:
+    """The shards drawn so far; looks for new ones now and then."""
+
+    def __init__(self, name: str, held_out: int) -> None:
+        self.folder, self.held_out = WORK / name, held_out
+        self.arrays: list[np.ndarray] = []
+        self.seen = -1.0
+
+    def refresh(self) -> None:
+        """Map the shards; the first ``held_out`` are for evaluation."""
+        if time.monotonic() - self.seen < 20:
+            return
+        self.seen = time.monotonic()
+        names = sorted(p for p in self.folder.glob("*.npy") if ".part" not in p.name)
+        self.arrays = [np.load(p, mmap_mode="r") for p in names[self.held_out:]]
+
+    def take(self, rng: np.random.Generator, n: int, frames: int) -> torch.Tensor:
+        """(n, frames, h, w, 3) crops."""
+        self.refresh()
+        h, w = CROP
+        out = []
+        for _ in range(n):
+            array = self.arrays[int(rng.integers(len(self.arrays)))]
+            item = array[int(rng.integers(len(array)))]
+            item = item[None] if item.ndim == 3 else item
+            start = int(rng.integers(item.shape[0] - frames + 1))
+            y = int(rng.choice([0, 32, int(rng.integers(33))]))
+            x = int(rng.choice([0, 64, int(rng.integers(65))]))
+            crop = np.array(item[start:start + frames, y:y + h, x:x + w])
+            if rng.random() < 0.5:
+                crop = crop[:, :, ::-1].copy()
+            out.append(torch.from_numpy(crop))
+        return torch.stack(out)
+
+
+def edges(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """L1 between differences of neighbouring pixels."""
+    across = (x[..., 1:] - x[..., :-1]) - (y[..., 1:] - y[..., :-1])
+    down = (x[..., 1:, :] - x[..., :-1, :]) - (y[..., 1:, :] - y[..., :-1, :])
+    return across.abs().mean() + down.abs().mean()
+
+
+def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
+    """Train for so long in all; the learning rate falls to zero at the end."""
+    torch.set_num_threads(2)
+    where = device()
+    vae = new_vae().to(where)
+    optimiser = torch.optim.AdamW(vae.parameters(), PEAK, betas=(0.9, 0.98), weight_decay=1e-4)
+    step, spent = 0, 0.0
+    state = load(checkpoint)
+    if state:
+        vae.load_state_dict(state["vae"])
+        optimiser.load_state_dict(state["optimiser"])
+        step, spent = int(state["step"]), float(state["spent"])
+    shelves = {n: Shelf(n, held) for n, held in (
+        ("pictures", 1), ("stills", 1), ("clips", 2), ("drifts", 1))}
+    rng = np.random.default_rng(step + 17)
+    last, shown, kept = time.monotonic(), 0.0, 0
+    with fast_paths():
+        while spent < minutes * 60:
+            done = spent / (minutes * 60)
+            rate = PEAK * min(1.0, (step + 1) / 60) * (1 - done) ** 0.9
+            for group in optimiser.param_groups:
+                group["lr"] = max(rate, 1e-6)
+            roll = rng.random()
+            stills_share = 0.85 if done < 0.2 else 0.25
+            if roll < stills_share:
+                batch = torch.cat([shelves["pictures"].take(rng, 8, 1),
+                                   shelves["stills"].take(rng, 8, 1)])
+            else:
+                frames = 9 if rng.random() < 0.4 + 0.4 * done else 5
+                source = "drifts" if rng.random() < 0.3 else "clips"
+                batch = shelves[source].take(rng, 2 if frames == 9 else 4, frames)
+            x = to_pixels(batch.to(where))
+            latents = vae.encode(x).latent_dist.mode()
+            noisy = latents + NOISE * torch.randn_like(latents)
+            y = vae.decode(noisy, return_dict=False)[0]
+            error = y - x
+            mse = error.square().mean()
+            loss = error.abs().mean() + 2 * mse + 0.5 * edges(x, y)
+            loss = loss + 3e-4 * latents.square().mean()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
+            optimiser.step()
+            step += 1
+            now = time.monotonic()
+            spent, last = spent + now - last, now
+            shown += float(mse.detach())
+            if step % 50 == 0:
+                psnr = 10 * np.log10(4 / (shown / 50))
+                print(f"vae {step} {spent / 60:.1f} min psnr {psnr:.2f} std "
+                      f"{float(latents.detach().std()):.2f} rate {rate:.2e}", flush=True)
+                shown = 0.0
+            if step - kept >= 200 or spent >= minutes * 60:
+                kept = step
+                save({"vae": vae.state_dict(), "optimiser": optimiser.state_dict(), "step": step,
+                      "spent": spent}, checkpoint)
+
+
+if __name__ == "__main__":
+    import sys
+    train(float(sys.argv[1]))

@@ -1,0 +1,33 @@
+"""Where the recipe keeps what it makes on the way: ``.pocket/``, ignored by git."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+
+WORK = Path(os.environ.get("POCKET_WORK", ".pocket"))
+WEIGHTS = Path(__file__).resolve().parent.parent / "filmforge" / "weights" / "pocket"
+
+
+def device() -> torch.device:
+    """One GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def save(state: dict[str, Any], path: Path) -> None:
+    """Write a checkpoint beside its place, then rename: a killed run never leaves half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    torch.save(state, part)
+    os.replace(part, path)
+
+
+def load(path: Path) -> dict[str, Any] | None:
+    """The checkpoint, or None before the first one."""
+    if not path.exists():
+        return None
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
