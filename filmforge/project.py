@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,24 +14,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from filmforge.build.estimates import Estimates
-from filmforge.build.events import Event, FilmDone, Noted
-from filmforge.build.events import Planned as PlannedEvent
+from filmforge.building.estimates import Estimates
+from filmforge.building.events import Event, FilmDone, Noted
+from filmforge.building.events import Planned as PlannedEvent
+from filmforge.building.executor import Executor
 from filmforge.errors import FilmError, FilmforgeError, Problem, StoreError, UsageError
 from filmforge.language.film import Delivery, Film
 from filmforge.language.load import Loaded, load_with_source
-from filmforge.plan.deliveries import Ledger, deliveries_of, delivered_outputs
-from filmforge.plan.lock import Lock, PinnedWeights, read_lock
-from filmforge.plan.outline import Outline, outline
-from filmforge.plan.resolve import Planned, Resolution, resolve
-from filmforge.plan.step import Step
-from filmforge.plan.supported import unsupported
-from filmforge.plan.world import World
+from filmforge.places import film_file, lock_of, state_name, store_of
+from filmforge.planning.deliveries import Ledger, deliveries_of, delivered_outputs
+from filmforge.planning.lock import Lock, PinnedWeights, read_lock
+from filmforge.planning.outline import Outline, outline
+from filmforge.planning.resolve import Planned, Resolution, resolve
+from filmforge.planning.step import Step
+from filmforge.planning.supported import unsupported
+from filmforge.planning.world import World
 from filmforge.store import Store
 from filmforge.store.records import Record
-
-STORE_ENVIRONMENT = "FILMFORGE_STORE"
-
 
 @dataclass(frozen=True, slots=True)
 class Project:
@@ -41,6 +39,7 @@ class Project:
     loaded: Loaded
     path: Path
     profile: str | None
+    overrides: tuple[str, ...]
     store_root: Path
 
     @property
@@ -53,18 +52,12 @@ class Project:
 
     @property
     def lock_path(self) -> Path:
-        return self.path.with_name("film.lock" if self.path.name == "film.yaml" else f"{self.path.stem}.lock")
+        return lock_of(self.path)
 
     @property
     def state_name(self) -> str:
-        """What the state of this film and profile is called in its store; survives a move of a store beside it."""
-        outside = "" if self.store_root == default_store(self.path) else str(self.path.resolve())
-        return "state-" + hashlib.sha256(f"{outside}|{self.path.name}|{self.profile}".encode()).hexdigest()[:20]
-
-
-def default_store(film: Path) -> Path:
-    """The store beside the film."""
-    return film.parent / ".filmforge"
+        """What the state of this film and profile is called in its store."""
+        return state_name(self.path, self.profile, self.store_root)
 
 
 def load(
@@ -73,18 +66,21 @@ def load(
     profile: str | None = None,
     overrides: Sequence[str] = (),
     store: str | Path | None = None,
+    decode: bool = False,
 ) -> Project:
-    """Load and check a film. Raises FilmError with every problem found, UsageError for an unknown profile."""
-    file = Path(path)
-    if file.is_dir():
-        file = file / "film.yaml"
-    loaded = load_with_source(file, profile=profile, overrides=tuple(overrides), check_image=_check_image(file))
-    root = Path(store or os.environ.get(STORE_ENVIRONMENT) or default_store(file))
-    return Project(loaded, file, profile, root)
+    """Load and check a film. Raises FilmError with every problem found, UsageError for an unknown profile.
+
+    `decode`: also decode every photo and still in full. A plan does so anyway, once for each content.
+    """
+    file = film_file(Path(path))
+    loaded = load_with_source(file, profile=profile, overrides=tuple(overrides), check_image=_check_image if decode else None)
+    return Project(loaded, file, profile, tuple(overrides), store_of(file, store))
 
 
-def _check_image(film: Path) -> Callable[[Path], None] | None:
-    return None  # photos are decoded once, by content, when the plan first meets them
+def _check_image(path: Path) -> object:
+    from filmforge.editing.picture_check import check_image
+
+    return check_image(path)
 
 
 @dataclass(slots=True)
@@ -142,9 +138,11 @@ def plan(project: Project, *, only: Sequence[str] = ()) -> Plan:
     `only` names shots (`scene/shot`) or scenes; then only what makes their pictures and pieces is planned.
     """
     film, store = project.film, Store(project.store_root)
-    world = World(film, project.folder, store, read_lock(project.lock_path), _probe)
+    world = World(project.loaded, project.folder, store, read_lock(project.lock_path), _probe)
     deliveries = deliveries_of(film, project.path, project.profile)
     made = outline(film, world, deliveries)
+    if world.broken:
+        raise FilmError(list(dict.fromkeys(world.broken)))
     wanted = list(made.steps.values())
     if only:
         wanted = _only(made, only)
@@ -211,9 +209,6 @@ def _probe(path: Path) -> Mapping[str, Any]:
 
     media = probe(path)
     if media.kind == "image":
-        from filmforge.editing.picture_check import check_image
-
-        check_image(path)
         return {"kind": "image", "seconds": None, "sound": False}
     return {"kind": media.kind, "seconds": str(media.duration), "sound": media.has_audio}
 
@@ -239,16 +234,18 @@ def build(
     jobs: int | None = None,
     keep_going: bool = False,
     locked: bool = False,
+    executor: Executor | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> BuildResult:
     """Make what is missing, and deliver the film. Events go to `on_event` as they happen.
 
     `kinds` and `steps` narrow the build to steps of those kinds, or by full name, and what they are made from.
+    `executor` carries steps out instead of the workers of this machine.
     Raises FilmError for what cannot be carried out, before anything runs. A failed step does not raise: the
     result says so.
     """
-    from filmforge.build.local import LocalExecutor
-    from filmforge.build.scheduler import Scheduler, graph_of
+    from filmforge.building.local import LocalExecutor
+    from filmforge.building.scheduler import Scheduler, graph_of
 
     began = time.monotonic()
     planned = plan(project, only=only)
@@ -278,13 +275,13 @@ def build(
                 planned.ledger.note(path, digest)
             delivered.append(path)
 
-    executor = LocalExecutor(store.root, jobs or max(1, (os.cpu_count() or 2) // 2))
+    carrier = executor or LocalExecutor(store.root, jobs or max(1, (os.cpu_count() or 2) // 2))
     graph = graph_of(p.step for p in planned.steps.values()) if planned.resolution.stale() else None
     scheduler = Scheduler(
         planned.steps,
         graph,
         store=store,
-        executor=executor,
+        executor=carrier,
         folder=project.folder,
         on_event=on_event,
         on_made=on_made,
@@ -292,11 +289,11 @@ def build(
         keep_going=keep_going,
     )
     for weights, texts in _texts(planned).items():
-        executor.expect(weights, texts)
+        carrier.expect(weights, texts)
     try:
         scheduler.run()
     finally:
-        executor.close()
+        carrier.close()
         made = {**planned.last, **scheduler.made}
         store.memo.put(project.state_name, {"made": made, "delivered": planned.ledger.entries})
         if scheduler.counts("ran"):
@@ -311,8 +308,30 @@ def build(
         tuple(delivered),
         time.monotonic() - began,
     )
+    if not failed and not (only or kinds or steps):
+        _remember(project, planned, scheduler.records, delivered)
     on_event(done)
     return BuildResult(done, planned)
+
+
+def _remember(
+    project: Project, planned: Plan, records: Mapping[str, Record], delivered: Sequence[str]
+) -> None:
+    from filmforge.building.unchanged import remember
+
+    weights = [Path(m.weights.folder) for m in planned.world.models.values() if m.weights.folder]
+    remember(
+        planned.store,
+        project.path,
+        project.profile,
+        project.overrides,
+        sources=planned.world.read,
+        weights=[file for folder in weights for file in sorted(folder.rglob("*")) if file.is_file()],
+        folders=sorted(planned.world.folders),
+        results=list({blob.digest: None for record in records.values() for blob in record.outputs.values()}),
+        outputs=delivered,
+        steps={name: p.step.kind for name, p in planned.steps.items()},
+    )
 
 
 def _make_folder(folder: Path) -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pocket.muon import muon
 from pocket.vae_model import fast_paths, new_vae, to_pixels
 from pocket.workplace import WORK, device, load, save
 
 NOISE = 0.06
 CROP = (64, 96)
-PEAK = 1.5e-3
+PEAK = 2.5e-3
 
 
 class Shelf:
@@ -67,7 +68,7 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
     torch.set_num_threads(2)
     where = device()
     vae = new_vae().to(where)
-    optimiser = torch.optim.AdamW(vae.parameters(), PEAK, betas=(0.9, 0.98), weight_decay=1e-4)
+    optimiser = muon(vae, PEAK)
     step, spent = 0, 0.0
     state = load(checkpoint)
     if state:

@@ -46,17 +46,18 @@ def build(
     filmforge build film.yaml --set models.hero.steps=20
     """
     from filmforge.errors import UsageError
-    from filmforge.project import build as run_build
-    from filmforge.project import plan as make_plan
 
     if where != "local":
         raise UsageError(f"--on {where}: only this machine (--on local) can be built on yet")
     if refresh:
         raise UsageError("--refresh: shots from another environment cannot be made anew yet")
+    if not (dry_run or only) and _nothing_to_do(film, profile, overrides, store, as_json):
+        return
     project = load_project(film, profile, overrides, store)
     if dry_run:
         from filmforge.cli.options import print_json
         from filmforge.cli.plan import show_plan
+        from filmforge.project import plan as make_plan
 
         planned = make_plan(project, only=only)
         if as_json:
@@ -64,6 +65,8 @@ def build(
         else:
             show_plan(planned)
         return
+    from filmforge.project import build as run_build
+
     if as_json:
         result = run_build(
             project,
@@ -82,3 +85,26 @@ def build(
             )
     if not result.ok:
         sys.exit(1)
+
+
+def _nothing_to_do(
+    film: Path, profile: str | None, overrides: tuple[str, ...], store: Path | None, as_json: bool
+) -> bool:
+    """Whether the last build's snapshot still holds; says so as a build would."""
+    import time
+
+    from filmforge.building.unchanged import nothing_to_do
+    from filmforge.places import film_file, store_of
+
+    began = time.monotonic()
+    file = film_file(film)
+    found = nothing_to_do(file, profile, overrides, store_of(file, store))
+    if found is None:
+        return False
+    steps, done = found
+    if as_json:
+        for event in (*steps, done):
+            print(json.dumps(event.to_json(), ensure_ascii=False))
+    else:
+        click.echo(f"{', '.join(done.outputs)}: nothing to do, {len(steps)} steps are up to date ({time.monotonic() - began:.2f}s)")
+    return True

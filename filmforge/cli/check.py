@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from filmforge.cli.options import film_options, json_option, load_project, print_json, required_film
+from filmforge.cli.options import film_options, json_option, print_json, required_film
 
 
 @click.command()
@@ -19,9 +19,10 @@ def check(
 ) -> None:
     """Check a film: every error at once, as file:line:column: message. Exit status 2 if there is one."""
     from filmforge.errors import FilmError
+    from filmforge.project import load
 
     try:
-        project = load_project(film, profile, overrides, store)
+        project = load(film, profile=profile, overrides=overrides, store=store, decode=True)
     except FilmError as error:
         if not as_json:
             raise

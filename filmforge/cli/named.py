@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from filmforge.errors import UsageError
 
 if TYPE_CHECKING:
-    from filmforge.plan.resolve import Planned
+    from filmforge.planning.resolve import Planned
     from filmforge.project import Plan
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from filmforge.build.events import Event, FilmDone, Finished, Noted, OnEvent, Planned, Progressed, Started
+from filmforge.building.events import Event, FilmDone, Finished, Noted, OnEvent, Planned, Progressed, Started
 from filmforge.cli.screen import duration
 
 PLAIN_INTERVAL = 15.0

@@ -37,12 +37,13 @@ def join(
     title: str = "",
     on_frame: Callable[[int], None] | None = None,
 ) -> int:
-    """Write the film: the segments one after another without re-encoding, with `wav` (48 kHz stereo) as its sound.
+    """Write the film: the segments one after another without re-encoding, with `wav` (48 kHz stereo) as its
+    sound.
 
-    Frame n of the film is shown at exactly n/fps, counted in whole ticks. The sound is encoded in one piece (AAC with
-    H.264, 24-bit PCM with ProRes). One segment and one block of sound are in memory at a time. Returns the number of
-    frames. Raises MediaError when a segment was not encoded like the first, or the file cannot be written; `out` is
-    replaced only by a whole file.
+    Frame n of the film is shown at exactly n/fps, counted in whole ticks. The sound is encoded in one piece
+    (AAC with H.264, 24-bit PCM with ProRes). One segment and one block of sound are in memory at a time.
+    Returns the number of frames. Raises MediaError when a segment was not encoded like the first, or the file
+    cannot be written; `out` is replaced only by a whole file.
     """
     if not segments:
         raise MediaError(f"{out.name}: there is nothing to join")
@@ -68,8 +69,13 @@ def _write(
     on_frame: Callable[[int], None] | None,
 ) -> int:
     tick = 1 / fps
-    # Bit-exact: no encoder's name, no time of day. Faststart: the index first, so that a browser plays at once.
-    options = {"movflags": "+faststart+write_colr", "fflags": "+bitexact", "video_track_timescale": str(fps.numerator)}
+    # Bit-exact: no encoder's name, no time of day. Faststart: the index first, so that a browser plays at
+    # once.
+    options = {
+        "movflags": "+faststart+write_colr",
+        "fflags": "+bitexact",
+        "video_track_timescale": str(fps.numerator),
+    }
     output: Any = av.open(str(part), "w", format=codec.container, options=options)
     try:
         if shown := "".join(c for c in title if c.isprintable()):
@@ -103,19 +109,23 @@ def _write(
 
 
 def _pictures(segment: Path, parameters: tuple[object, ...], like: Path) -> Iterator[Any]:
-    """The packets of a segment in the order in which they are shown, which is that in which they are stored."""
+    """The packets of a segment in the order in which they are shown, and stored."""
     with _opened(segment) as container:
         stream = container.streams.video[0]
         if _parameters(stream) != parameters:
             raise MediaError(
-                f"{segment.name} was encoded with other parameters than {like.name} and cannot be joined to it; "
+                f"{segment.name} was encoded with other parameters than {like.name}: they cannot be joined; "
                 "build again with the same FFmpeg (imageio-ffmpeg) for all segments"
             )
         last = None
         for packet in container.demux(stream):
             if not packet.size:
                 continue
-            if packet.pts is None or (last is not None and packet.pts <= last) or (last is None) > packet.is_keyframe:
+            if (
+                packet.pts is None
+                or (last is not None and packet.pts <= last)
+                or (last is None) > packet.is_keyframe
+            ):
                 raise MediaError(f"{segment.name} is not stored in the order in which it is shown; delete it")
             last = packet.pts
             yield packet

@@ -6,13 +6,15 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from PIL import Image
 
-# The customs of subtitling: two lines of 42, 17 characters a second, 5/6 s to 7 s on screen, two frames between.
+# The customs of subtitling: two lines of 42, 17 characters a second, 5/6 s to 7 s on screen, two frames
+# between.
 LINE = 42
 LINES = 2
 CHARACTERS_A_SECOND = 17
@@ -83,24 +85,24 @@ def pages(text: str) -> list[str]:
 
 
 def paged(captions: Iterable[Caption], end: int) -> list[Caption]:
-    """Captions ready to be shown: in order, each of two lines at most, two frames apart, none past film frame `end`.
+    """Captions ready to be shown: in order, each of two lines at most, two frames apart, none past film frame
+    `end`.
 
-    A caption of several pages gives each its share of the time, by its characters. Two that would be on screen at
-    once: the earlier gives way, and when they begin together they share the screen, a dash before each.
+    A caption of several pages gives each its share of the time, by its characters. Two that would be on
+    screen at once: the earlier gives way, and when they begin together they share the screen, a dash before
+    each.
     """
     shown: list[Caption] = []
     for caption in sorted(captions, key=lambda c: (c.first, c.last)):
         for page in _shared_out(replace(caption, first=max(0, caption.first), last=min(caption.last, end))):
-            if not shown or shown[-1].last <= page.first:
-                shown.append(page)
-            elif page.first - shown[-1].first > GAP:
+            if not shown or shown[-1].last <= page.first or page.first - shown[-1].first > GAP:
                 shown.append(page)
             else:
                 together = "\n".join("– " + " ".join(c.text.split()) for c in (shown[-1], page))
                 shown[-1] = Caption(together, shown[-1].first, max(shown[-1].last, page.last))
     return [
         replace(a, last=max(a.first + 1, min(a.last, b.first - GAP))) if b.first - a.first > GAP else a
-        for a, b in zip(shown, shown[1:], strict=False)
+        for a, b in pairwise(shown)
     ] + shown[-1:]
 
 
@@ -111,10 +113,11 @@ def _shared_out(caption: Caption) -> list[Caption]:
         texts = ["\n".join(wrap(caption.text))] if frames > 0 and texts else []
     total = sum(map(len, texts))
     bounds = [0]
-    for number, text in enumerate(texts, 1):
+    for number in range(1, len(texts) + 1):
         share = sum(map(len, texts[:number])) * frames // max(1, total)
-        bounds.append(frames if number == len(texts) else max(bounds[-1] + 1, min(share, frames - len(texts) + number)))
-        del text
+        bounds.append(
+            frames if number == len(texts) else max(bounds[-1] + 1, min(share, frames - len(texts) + number))
+        )
     return [
         Caption(text, caption.first + a, caption.first + b)
         for text, a, b in zip(texts, bounds, bounds[1:], strict=False)
@@ -133,7 +136,8 @@ def within(captions: Iterable[Caption], first: int, count: int) -> list[Caption]
 def write_srt(path: Path, captions: Iterable[Caption], fps: Fraction) -> None:
     """Write the captions as SubRip (UTF-8), numbered, times to the millisecond.
 
-    A frame's time is rounded up, so that a player that shows frame n at n/fps shows the caption from that very frame.
+    A frame's time is rounded up, so that a player that shows frame n at n/fps shows the caption from that
+    very frame.
     """
     entries = []
     for number, caption in enumerate(captions, 1):
@@ -153,7 +157,8 @@ def _clock(frame: int, fps: Fraction) -> str:
 def caption_image(text: str, size: tuple[int, int]) -> tuple[Image.Image, tuple[int, int]]:
     """The caption for a film of `size` pixels: an RGBA picture of the words alone, and where its corner lies.
 
-    White with a soft dark edge, centred above the lower safe margin. Whatever `text` holds is drawn, not understood.
+    White with a soft dark edge, centred above the lower safe margin. Whatever `text` holds is drawn, not
+    understood.
     """
     from PIL import Image, ImageChops, ImageFilter
 

@@ -1,4 +1,4 @@
-"""What a delivered film is encoded as: the arguments that every segment of one film shares, and its container."""
+"""What a film is delivered as: the encoder options that all its segments share, and the container."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _TAGS = ("-color_primaries", "bt709", "-color_trc", "bt709", "-colorspace", "bt7
 class Codec:
     """A codec that films are delivered in.
 
-    `suffix` and `container` (PyAV's name of the muxer) hold for segments and the delivered file alike; `sound` is the
-    audio encoder of the delivered file.
+    `suffix` and `container` (PyAV's name of the muxer) hold for segments and the delivered file alike;
+    `sound` is the audio encoder of the delivered file.
     """
 
     name: str
@@ -45,9 +45,9 @@ def codec_named(name: str) -> Codec:
 def encoder_arguments(codec: Codec, fps: Fraction, quality: int) -> list[str]:
     """FFmpeg's output options for one segment. `quality` is x264's CRF, 1 (best) to 51; ProRes has none.
 
-    What joins by stream copy must have byte-equal parameter sets, whatever the shot: `stitchable` keeps x264 from
-    tuning the headers to the content, and the colour tags are part of them. Without B-frames a packet is shown in the
-    order in which it is stored, so that segments of one frame join like any other.
+    What joins by stream copy must have byte-equal parameter sets, whatever the shot: `stitchable` keeps x264
+    from tuning the headers to the content, and the colour tags are part of them. Without B-frames a packet is
+    shown in the order in which it is stored, so that segments of one frame join like any other.
     """
     if codec.name == "prores":
         encoder = ["-c:v", "prores_ks", "-profile:v", "hq", "-vendor", "apl0", "-bits_per_mb", "8000"]
@@ -55,9 +55,12 @@ def encoder_arguments(codec: Codec, fps: Fraction, quality: int) -> list[str]:
         if not 1 <= quality <= 51:
             raise ValueError(f"quality {quality} is not from 1 (best) to 51")
         every_two_seconds = max(1, round(2 * fps))
-        encoder = ["-c:v", "libx264", "-preset", "medium", "-profile:v", "high", "-crf", str(quality)]
+        encoder = ["-c:v", "libx264", "-preset", "fast", "-profile:v", "high", "-crf", str(quality)]
         encoder += ["-x264-params", f"stitchable=1:bframes=0:open-gop=0:keyint={every_two_seconds}"]
-        encoder += ["-bsf:v", "filter_units=remove_types=6"]  # the encoder's signature: a kilobyte in every segment
+        encoder += [
+            "-bsf:v",
+            "filter_units=remove_types=6",
+        ]  # the encoder's signature: a kilobyte in every segment
     return [
         *encoder,
         *("-pix_fmt", codec.pixels, "-threads", str(THREADS), *_TAGS),

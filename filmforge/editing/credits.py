@@ -1,4 +1,4 @@
-"""Lays out rolling credits, and draws the part of them that is on screen at any height, to a fraction of a pixel."""
+"""Lays out rolling credits and draws what of them is on screen, to a fraction of a pixel."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from filmforge.editing import text as typography
 from filmforge.editing.codecs import Size
 
 Kind = Literal["heading", "name", "role"]
 
-# Drawn this many times larger and reduced as it is shown, letters move by fractions of a pixel without shimmering.
+# Drawn this many times larger and reduced as it is shown, letters move by fractions of a pixel without
+# shimmering.
 _FINE = 2
 
 _LEADING = 1.35
@@ -52,14 +53,14 @@ class Roll:
         self._pages: OrderedDict[int, Image.Image] = OrderedDict()
 
     def window(self, top: float) -> NDArray[np.uint8]:
-        """What is on screen when `top` (pixels, may be negative or fractional) is its upper edge: height x width."""
+        """What is on screen, height x width, when `top` (negative too, or fractional) is its upper edge."""
         width, height = self._size
         first = math.floor(top / height)
-        sheet = Image.new("L", (width * _FINE, height * _FINE * 3), 0)
-        for n in range(3):
-            sheet.paste(self._page(first + n), (0, n * height * _FINE))
         upper = (top - first * height) * _FINE
-        view = (0.0, upper, float(width * _FINE), upper + height * _FINE)
+        sheet = Image.new("L", (width, height * _FINE * 2), 0)
+        for n in range(2):
+            sheet.paste(self._page(first + n), (0, n * height * _FINE))
+        view = (0.0, upper, float(width), upper + height * _FINE)
         return np.asarray(sheet.resize((width, height), Image.Resampling.BICUBIC, box=view))
 
     def _page(self, number: int) -> Image.Image:
@@ -74,13 +75,17 @@ class Roll:
             reach = self._pixels[word.kind] * _FINE * 2
             if -reach <= y <= page.height + reach:
                 ink = 255 if word.kind != "role" else 190
-                draw.text((word.x * _FINE, y), word.text, fill=ink, font=self._font(word.kind), anchor=word.anchor)
+                draw.text(
+                    (word.x * _FINE, y), word.text, fill=ink, font=self._font(word.kind), anchor=word.anchor
+                )
+        # Across, nothing moves: reduced once here. Down, it stays fine, to be reduced where the window falls.
+        page = page.resize((width, page.height), Image.Resampling.BOX)
         self._pages[number] = page
         while len(self._pages) > _PAGES:
             self._pages.popitem(last=False)
         return page
 
-    def _font(self, kind: Kind, fine: int = _FINE) -> typography.ImageFont.FreeTypeFont:
+    def _font(self, kind: Kind, fine: int = _FINE) -> ImageFont.FreeTypeFont:
         return typography.font("serif", self._pixels[kind] * fine)
 
     def _lay_out(self, text: str) -> float:

@@ -1,8 +1,9 @@
-"""Enlarges a small drawn picture so that its edges look cut, not blurred: smooth resampling, then edge thinning.
+"""Enlarges a small drawn picture so that its edges look cut, not blurred: resampled, then edges thinned.
 
-A picture enlarged eightfold has soft, stepped edges whatever the filter. Moving every pixel near an edge a little
-away from it, along the slope of the edge's strength, makes the transition narrow without the halos of sharpening
-(J. Arad and C. Gotsman, "Enhancement by Image-Dependent Warping", IEEE Trans. Image Processing 8(8), 1999).
+A picture enlarged eightfold has soft, stepped edges whatever the filter. Moving every pixel near an edge a
+little away from it, along the slope of the edge's strength, makes the transition narrow without the halos of
+sharpening (J. Arad and C. Gotsman, "Enhancement by Image-Dependent Warping", IEEE Trans. Image Processing
+8(8), 1999).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _Plane = NDArray[np.float32]
 _PASSES = 2
 _DEPTH = 16.0  # how far a pixel moves for a slope of one: chosen by eye on pictures of 160 x 96
 _FULL = 32.0  # the step between neighbouring source pixels, of 255, at which an edge counts as full
-_STILL = 0.06  # a pixel that would move by less stays: nothing would be seen of it
+_STILL = 0.1  # a pixel that would move by less stays: nothing would be seen of it
 
 
 def enlarged(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -32,7 +33,8 @@ def enlarged(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
     picture = np.asarray(smooth).astype(np.float32)
     for _ in range(_PASSES):
         _thin(picture)
-    return np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+    rounded: NDArray[np.uint8] = np.clip(picture + np.float32(0.5), 0, 255).astype(np.uint8)
+    return rounded
 
 
 def _thin(picture: NDArray[np.float32]) -> None:
@@ -42,18 +44,31 @@ def _thin(picture: NDArray[np.float32]) -> None:
     across *= -_DEPTH
     down *= -_DEPTH
     height, width = strength.shape
-    moving = np.flatnonzero(np.maximum(np.abs(across), np.abs(down)).ravel() > _STILL)
-    row, column = np.divmod(moving, width)
-    x = np.clip(column + across.ravel()[moving], 0, width - 1.001)
-    y = np.clip(row + down.ravel()[moving], 0, height - 1.001)
-    left, top = x.astype(np.intp), y.astype(np.intp)
-    right_share = (x - left).astype(np.float32)[:, None]
-    lower_share = (y - top).astype(np.float32)[:, None]
-    corner = top * width + left
+    moving = np.flatnonzero(np.maximum(np.abs(across), np.abs(down)).ravel() > _STILL).astype(np.int32)
+    row, column = np.divmod(moving, np.int32(width))
+    x = np.clip(column.astype(np.float32) + across.ravel()[moving], 0, np.float32(width - 1.01))
+    y = np.clip(row.astype(np.float32) + down.ravel()[moving], 0, np.float32(height - 1.01))
+    left, top = x.astype(np.int32), y.astype(np.int32)
+    right_share, lower_share = (x - left).astype(np.float32)[:, None], (y - top).astype(np.float32)[:, None]
+    corner = top * np.int32(width) + left
     pixels = picture.reshape(-1, 3)
-    upper = pixels[corner] * (1 - right_share) + pixels[corner + 1] * right_share
-    lower = pixels[corner + width] * (1 - right_share) + pixels[corner + width + 1] * right_share
-    pixels[moving] = upper * (1 - lower_share) + lower * lower_share
+    upper = _between(pixels, corner, right_share)
+    lower = _between(pixels, corner + np.int32(width), right_share)
+    lower -= upper
+    lower *= lower_share
+    upper += lower
+    pixels[moving] = upper
+
+
+def _between(
+    pixels: NDArray[np.float32], left: NDArray[np.int32], share: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Each pixel at `left` mixed with the one to its right."""
+    first, second = pixels.take(left, axis=0), pixels.take(left + np.int32(1), axis=0)
+    second -= first
+    second *= share
+    second += first
+    return second
 
 
 def _edges(picture: NDArray[np.float32]) -> _Plane:
@@ -88,10 +103,7 @@ def _three(plane: _Plane, distance: int, axis: int) -> _Plane:
     ends = [(distance, distance) if n == axis else (0, 0) for n in (0, 1)]
     wide = np.pad(plane, ends, mode="edge")
     size = plane.shape[axis]
-    before, after = (np.take(wide, range(at, at + size), axis=axis) for at in (0, 2 * distance)) if False else (
-        (wide[:size], wide[2 * distance :]) if axis == 0 else (wide[:, :size], wide[:, 2 * distance :])
-    )
-    result = before + after
+    result = (wide[:size] + wide[-size:]) if axis == 0 else (wide[:, :size] + wide[:, -size:])
     result += plane
     result += plane
     result *= np.float32(0.25)

@@ -1,8 +1,9 @@
 """Runs the FFmpeg that imageio-ffmpeg ships; every child reads its input from a pipe of ours.
 
-Because the pipe closes when this process ends, however it ends, no FFmpeg outlives it: what a killed build leaves
-behind is a temporary file. No file name or text of a user's ever reaches FFmpeg: footage is decoded by PyAV
-(`pictures.py`, `sound.py`) and text is drawn by Pillow (`text.py`), so an argument list holds only what we wrote.
+Because the pipe closes when this process ends, however it ends, no FFmpeg outlives it: what a killed build
+leaves behind is a temporary file. No file name or text of a user's ever reaches FFmpeg: footage is decoded by
+PyAV (`pictures.py`, `sound.py`) and text is drawn by Pillow (`text.py`), so an argument list holds only what
+we wrote.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import IO
@@ -20,9 +21,17 @@ from typing import IO
 from filmforge.errors import MediaError
 
 THREADS = 4
-"""Fixed, so that the same input gives the same bytes whatever the number of cores (x264's output depends on it)."""
+"""Fixed, because x264's output depends on it: the same input gives the same bytes on any number of cores."""
 
-_COMMON = ("-hide_banner", "-nostats", "-y", "-filter_threads", str(THREADS), "-protocol_whitelist", "file,pipe")
+_COMMON = (
+    "-hide_banner",
+    "-nostats",
+    "-y",
+    "-filter_threads",
+    str(THREADS),
+    "-protocol_whitelist",
+    "file,pipe",
+)
 
 Chunk = bytes | bytearray | memoryview
 """What is piped: the bytes of one frame, or of one block of samples."""
@@ -54,7 +63,7 @@ def consume(arguments: Sequence[str], chunks: Iterable[Chunk], *, folder: Path, 
                 pipe.write(chunk)
             pipe.close()
         except BrokenPipeError:
-            pass  # FFmpeg ended early: either it has all it wants (-frames:v) or its exit status says what went wrong
+            pass  # FFmpeg ended early: it has all it wants, or its exit status says what went wrong
         _finish(child, said, what)
         return _text(said)
 
@@ -62,7 +71,7 @@ def consume(arguments: Sequence[str], chunks: Iterable[Chunk], *, folder: Path, 
 def transform(
     arguments: Sequence[str], chunks: Iterable[Chunk], *, size: int, folder: Path, what: str
 ) -> Iterator[bytes]:
-    """Run FFmpeg in `folder` as a filter: `chunks` go in, pieces of exactly `size` bytes come out, lazily.
+    """Run FFmpeg in `folder` as a filter: `chunks` go in, pieces of `size` bytes come out, lazily.
 
     Raises MediaError naming `what` when FFmpeg fails; what `chunks` raises is raised here.
     """
@@ -74,7 +83,7 @@ def transform(
             while len(piece := child.stdout.read(size)) == size:
                 yield piece
         finally:
-            # Whoever stops reading early (a generator that is closed) must not leave the feeder blocked on a full pipe.
+            # Whoever stops reading early must not leave the feeder blocked on a full pipe.
             if child.poll() is None and not feeder.done:
                 child.kill()
             feeder.join()
@@ -103,10 +112,8 @@ class _Feeder(threading.Thread):
             self.failure = failure
         finally:
             self.done = True
-            try:
+            with suppress(BrokenPipeError):
                 self._pipe.close()
-            except BrokenPipeError:
-                pass
 
 
 @contextmanager
@@ -122,7 +129,7 @@ def _child(
                 stdout=stdout,
                 stderr=said,
                 bufsize=-1 if stdout == subprocess.PIPE else 0,
-                process_group=0,  # Ctrl-C reaches us, and we end FFmpeg: it must not finish a half-fed file by itself
+                process_group=0,  # Ctrl-C is ours to act upon: FFmpeg must not finish a half-fed file
             )
         except OSError as reason:
             raise MediaError(f"{what}: FFmpeg could not be started: {reason}") from None
@@ -134,10 +141,8 @@ def _child(
             child.wait()
             for pipe in (child.stdin, child.stdout):
                 if pipe is not None and not pipe.closed:
-                    try:
+                    with suppress(BrokenPipeError):
                         pipe.close()
-                    except BrokenPipeError:
-                        pass
 
 
 def _finish(child: subprocess.Popen[bytes], said: IO[bytes], what: str) -> None:

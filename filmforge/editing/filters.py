@@ -1,22 +1,23 @@
-"""The FFmpeg filters that bring any picture to the film's size and colours; made of numbers and our words only."""
+"""The FFmpeg filters that bring any picture to the film's size and colours; only numbers and our words."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
 from filmforge.editing.codecs import Size
+from filmforge.editing.grade import NAME
 from filmforge.editing.pictures import Fit, RawFormat
 
-_SCALER = "lanczos+accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
+_EXACT = "accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
+_SCALER = f"lanczos+{_EXACT}"
 
 _TURNS = {90: ["transpose=cclock"], 180: ["hflip", "vflip"], 270: ["transpose=clock"]}
 
-# From this enlargement on, the scaler's softness shows; a mild unsharp on the luma gives edges back without halos.
-_SHARPEN_FROM = 2.0
+_TAGS = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
 
 
-def conform_filters(layout: RawFormat, size: Size, fit: Fit) -> list[str]:
-    """Filters from the source's layout to yuv444p, BT.709, video range, at `size`."""
+def conform_filters(layout: RawFormat, size: Size, fit: Fit, pixels: str) -> list[str]:
+    """Filters from the source's layout to `pixels` (a YUV format), BT.709, video range, at `size`."""
     chain = [*_TURNS.get(layout.rotation, [])]
     width, height = layout.width * layout.aspect, Fraction(layout.height)
     if layout.rotation % 180 == 90:
@@ -31,10 +32,7 @@ def conform_filters(layout: RawFormat, size: Size, fit: Fit) -> list[str]:
     chain.append(
         f"scale=w={scaled[0]}:h={scaled[1]}:flags={_SCALER}{meaning}:out_color_matrix=bt709:out_range=tv"
     )
-    chain += ["format=yuv444p", "setsar=1"]
-    chain.append("setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709")
-    if scaled[0] >= _SHARPEN_FROM * width:
-        chain.append("unsharp=luma_msize_x=5:luma_msize_y=5:luma_amount=0.5:chroma_amount=0")
+    chain += [f"format={pixels}", "setsar=1", _TAGS]
     if crop is not None:
         chain.append(f"crop={size[0]}:{size[1]}:{crop[0]}:{crop[1]}:exact=1")
     if bars is not None:
@@ -45,34 +43,50 @@ def conform_filters(layout: RawFormat, size: Size, fit: Fit) -> list[str]:
 def placed(
     source: tuple[Fraction, Fraction], size: Size, fit: Fit
 ) -> tuple[Size, tuple[int, int] | None, tuple[int, int] | None]:
-    """(scaled size, where to crop, where to put between bars) for a picture of `source` square pixels in `size`."""
+    """(scaled size, where to crop, where to put between bars) for `source` square pixels in `size`."""
     ratios = size[0] / source[0], size[1] / source[1]
     ratio = max(ratios) if fit == "fill" else min(ratios)
     scaled = max(1, round(source[0] * ratio)), max(1, round(source[1] * ratio))
+    # Whole pairs of pixels everywhere: in the encoder's formats two neighbours share a colour.
+    scaled = 2 * (-(-scaled[0] // 2)), 2 * (-(-scaled[1] // 2))
     if fit == "fill":
         scaled = max(scaled[0], size[0]), max(scaled[1], size[1])
-        over = (scaled[0] - size[0]) // 2, (scaled[1] - size[1]) // 2
+        over = (scaled[0] - size[0]) // 4 * 2, (scaled[1] - size[1]) // 4 * 2
         return scaled, (over if scaled != size else None), None
     scaled = min(scaled[0], size[0]), min(scaled[1], size[1])
-    left = (size[0] - scaled[0]) // 2, (size[1] - scaled[1]) // 2
+    left = (size[0] - scaled[0]) // 4 * 2, (size[1] - scaled[1]) // 4 * 2
     return scaled, None, (left if scaled != size else None)
 
 
-def grade_filters(kind: str) -> list[str]:
-    """Filters that apply grade.cube, a `kind` of '3d' or '1d', to BT.709 video and give the same back."""
-    lut = "lut3d=file=grade.cube:interp=tetrahedral" if kind == "3d" else "lut1d=file=grade.cube:interp=linear"
-    exact = "flags=accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
+def rgb_filters(pixels: str) -> list[str]:
+    """Filters from RGB frames at the film's size to `pixels`, BT.709, video range."""
     return [
-        f"scale={exact}:in_color_matrix=bt709:in_range=tv",
-        "format=gbrp",
+        f"scale=flags={_EXACT}:out_color_matrix=bt709:out_range=tv",
+        f"format={pixels}",
+        "setsar=1",
+        _TAGS,
+    ]
+
+
+def to_rgb_filters() -> list[str]:
+    """Filters from BT.709 video at the film's size to rgb24."""
+    return [f"scale=flags={_EXACT}:in_color_matrix=bt709:in_range=tv", "format=rgb24"]
+
+
+def grade_filters(kind: str, pixels: str) -> list[str]:
+    """Filters that apply grade.cube, a table of `kind` 3d or 1d, to BT.709 video and give `pixels` back."""
+    lut = f"lut3d=file={NAME}:interp=tetrahedral" if kind == "3d" else f"lut1d=file={NAME}:interp=linear"
+    deep = "gbrp10le" if pixels.endswith("10le") else "gbrp"
+    return [
+        f"scale=flags={_EXACT}:in_color_matrix=bt709:in_range=tv",
+        f"format={deep}",
         lut,
-        f"scale={exact}:out_color_matrix=bt709:out_range=tv",
-        "format=yuv444p",
+        *rgb_filters(pixels),
     ]
 
 
 def _tone_map(layout: RawFormat) -> list[str]:
-    """HDR (PQ or HLG) to BT.709: linear light, reference white at 203 nits (ITU-R BT.2408), a filmic shoulder."""
+    """HDR (PQ or HLG) to BT.709: linear light, white at 203 nits (ITU-R BT.2408), a filmic shoulder."""
     source = f"min={layout.matrix.replace('bt2020nc', '2020_ncl')}:tin={layout.transfer}:pin=2020:rin="
     source += "full" if layout.full_range else "limited"
     return [

@@ -21,8 +21,8 @@ Frame = NDArray[np.uint8]
 
 SUFFIX = ".mkv"
 
-# Every frame is a picture of its own (g=1), so that frame n is the n-th packet; the slices are fixed because they are
-# part of the bytes, unlike the number of threads that code them.
+# Every frame is a picture of its own (g=1), so that frame n is the n-th packet; the slices are fixed because
+# they are part of the bytes, unlike the number of threads that code them.
 _FFV1 = {"level": "3", "g": "1", "slices": "4", "slicecrc": "1", "context": "0"}
 
 
@@ -30,8 +30,8 @@ class FrameWriter:
     """Writes frames to `path`, in order, without loss; the same frames give the same bytes.
 
     A context manager: the file appears under its name when the block ends well, and not at all otherwise.
-    `size` is (width, height) in pixels, `fps` the rate that the file declares. Raises MediaError when a frame has
-    another shape, when none was written, or when the disk is full.
+    `size` is (width, height) in pixels, `fps` the rate that the file declares. Raises MediaError when a frame
+    has another shape, when none was written, or when the disk is full.
     """
 
     def __init__(self, path: Path, size: tuple[int, int], fps: Fraction) -> None:
@@ -54,7 +54,9 @@ class FrameWriter:
                 f"{self._path.name}: frame {self.count} is {frame.shape} of {frame.dtype}, "
                 f"not {height} x {width} x 3 of uint8"
             )
-        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24").reformat(format="bgr0")
+        picture = av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24").reformat(
+            format="bgr0"
+        )
         picture.pts, picture.time_base = self.count, self._tick
         self._mux(picture)
         self.count += 1
@@ -94,15 +96,14 @@ def write_frames(path: Path, frames: NDArray[np.uint8], fps: Fraction) -> None:
 
 
 def read_frames(path: Path, start: int = 0, count: int | None = None) -> Iterator[Frame]:
-    """Frames `start` to `start + count` (to the end when None) of a file that FrameWriter wrote, one at a time.
+    """Frames `start` to `start + count` (to the end when None) of a file that FrameWriter wrote, one at a
+    time.
 
     Raises MediaError when the file holds fewer, or is not one of ours.
     """
     end = None if count is None else start + count
-    for seen, picture in enumerate(_decode(path, start, end), start):
-        if end is not None and seen >= end:  # pragma: no cover - _decode stops there
-            return
-        yield picture.to_ndarray(format="rgb24")
+    for picture in _decode(path, start, end):
+        yield np.asarray(picture.to_ndarray(format="rgb24"), np.uint8)
 
 
 def count_frames(path: Path) -> int:
@@ -124,7 +125,7 @@ def frame_png(path: Path, index: int, out: Path) -> None:
 
 
 def _decode(path: Path, start: int, end: int | None) -> Iterator[av.VideoFrame]:
-    """Decode packets `start` to `end` only: every packet is a whole frame, so the others are passed over unread."""
+    """Decode packets `start` to `end` only: each is a whole frame, so the others are passed over unread."""
     seen = given = 0
     with _open(path) as container:
         stream: Any = container.streams.video[0]

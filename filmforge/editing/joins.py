@@ -1,4 +1,4 @@
-"""Encodes the frames in which two shots overlap: a dissolve or a wipe, composed with MoviePy, a segment of its own."""
+"""Encodes the frames in which two shots overlap, a dissolve or a wipe, as a segment of its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from filmforge.editing.captions import Caption
 from filmforge.editing.codecs import Size, codec_named
 from filmforge.editing.ffmpeg import transform
-from filmforge.editing.filters import conform_filters, grade_filters
+from filmforge.editing.filters import conform_filters, grade_filters, rgb_filters, to_rgb_filters
 from filmforge.editing.frames import Frame
 from filmforge.editing.grade import install_grade
 from filmforge.editing.pictures import ConformedFrames, Picture
@@ -22,6 +22,9 @@ from filmforge.editing.plates import clip_of, seconds_at
 from filmforge.editing.segment import Progress, RawInput, encode
 
 Kind = Literal["dissolve", "wipe"]
+
+_DEEP = "yuv444p10le"
+"""What pictures are scaled and graded in before they are mixed: fine enough to lose nothing to the detour."""
 
 
 def encode_join(
@@ -40,10 +43,11 @@ def encode_join(
     captions: Sequence[Caption] = (),
     on_frame: Progress | None = None,
 ) -> None:
-    """Encode the `count` film frames in which `a` gives way to `b`; see `segment.encode_segment` for the rest.
+    """Encode the `count` film frames in which `a` gives way to `b`; see `segment.encode_segment` for the
+    rest.
 
-    Frame n shows `b` with a share of (n + 1) / (count + 1): neither end repeats a frame of the shots beside it. A
-    dissolve mixes; a wipe moves a soft edge from left to right.
+    Frame n shows `b` with a share of (n + 1) / (count + 1): neither end repeats a frame of the shots beside
+    it. A dissolve mixes; a wipe moves a soft edge from left to right.
     """
     if kind not in ("dissolve", "wipe"):
         raise ValueError(f"no join is called {kind!r}; there are dissolve and wipe")
@@ -54,11 +58,10 @@ def encode_join(
         before = _film_frames(a, count, size, fps, grade_a, folder / "a")
         after = _film_frames(b, count, size, fps, grade_b, folder / "b")
         mixed = _composed(before, after, count=count, kind=kind, size=size, fps=fps, on_frame=on_frame)
-        exact = "flags=accurate_rnd+full_chroma_int+full_chroma_inp+bitexact"
-        chain = [f"scale={exact}:out_color_matrix=bt709:out_range=tv", "format=yuv444p"]
+        kind_of_file = codec_named(codec)
         encode(
-            out, mixed, RawInput("rgb24", size), chain,
-            count=count, size=size, fps=fps, codec=codec_named(codec), quality=quality,
+            out, mixed, RawInput("rgb24", size), rgb_filters(kind_of_file.pixels),
+            count=count, size=size, fps=fps, codec=kind_of_file, quality=quality,
             captions=captions, fade=None, folder=folder,
         )  # fmt: skip
 
@@ -67,16 +70,15 @@ def _film_frames(
     picture: Picture, count: int, size: Size, fps: Fraction, grade: Path | None, folder: Path
 ) -> Iterator[Frame]:
     """`count` frames of `picture` at the film's size, graded, as RGB."""
-    frames = ConformedFrames(picture, count, fps)
+    frames = ConformedFrames(picture, count, fps, size)
     layout = frames.layout
-    chain = conform_filters(layout, size, picture.fit)
+    chain = conform_filters(layout, size, picture.fit, _DEEP)
     if grade is not None:
-        chain += grade_filters(install_grade(grade, folder))
-    chain += ["scale=flags=accurate_rnd+full_chroma_int+full_chroma_inp+bitexact:in_color_matrix=bt709:in_range=tv"]
+        chain += grade_filters(install_grade(grade, folder), _DEEP)
     arguments = [
         *("-loglevel", "error", "-f", "rawvideo", "-pix_fmt", layout.pixels),
         *("-s", f"{layout.width}x{layout.height}", "-r", str(fps), "-i", "pipe:0"),
-        *("-vf", ",".join([*chain, "format=rgb24"]), "-fps_mode", "passthrough"),
+        *("-vf", ",".join([*chain, *to_rgb_filters()]), "-fps_mode", "passthrough"),
         *("-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"),
     ]
     width, height = size
@@ -113,7 +115,7 @@ def _composed(
 
 
 def _in_order(frames: Iterator[Frame]) -> Callable[[int], Frame]:
-    """Frames by number, from an iterator that gives each once: MoviePy asks for one several times, never for an old."""
+    """Frames by number, from an iterator that gives each once; MoviePy may ask for the same again."""
     held: list[tuple[int, Frame]] = []
 
     def at(n: int) -> Frame:

@@ -1,4 +1,4 @@
-"""Measures a mix by ITU-R BS.1770 and brings it to a level: a fixed gain, a limiter only if it must, measured again."""
+"""Measures a mix by ITU-R BS.1770, and holds its peaks when it is to be louder than they allow."""
 
 from __future__ import annotations
 
@@ -21,12 +21,15 @@ SILENCE = -70.0
 # The limiter holds samples, not the curve between them, which may rise by some tenths of a dB more.
 _CEILING = TRUE_PEAK - 1.0
 
+NOTHING = -144.0
+"""What stands for the level of digital silence: the floor of 24 bits, as minus infinity is no JSON."""
+
 _BLOCK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
 class Loudness:
-    """Integrated loudness in LUFS (-70 or less: silence) and the highest true peak in dBTP (-inf: digital silence)."""
+    """Integrated loudness in LUFS (-70 or less: silence) and the highest true peak in dBTP."""
 
     lufs: float
     true_peak: float
@@ -52,7 +55,7 @@ def measured(raw: Path, folder: Path) -> Loudness:
 
 
 def limited(raw: Path, out: Path, gain_db: float, folder: Path) -> None:
-    """Write `raw`, louder by `gain_db`, to `out`, its peaks held under the ceiling; as many samples as before."""
+    """Write `raw`, louder by `gain_db`, to `out`, its peaks under the ceiling; as many samples as before."""
     ceiling = 10 ** (_CEILING / 20)
     chain = f"volume={gain_db:.4f}dB:precision=double,"
     chain += f"alimiter=limit={ceiling:.6f}:attack=5:release=80:level=false:latency=1"
@@ -75,4 +78,4 @@ def _chunks(raw: Path) -> Iterator[bytes]:
 
 def _number(text: str) -> float:
     value = float(text)
-    return value if math.isfinite(value) else -math.inf
+    return value if math.isfinite(value) else NOTHING

@@ -1,11 +1,11 @@
-"""Mixes a film's sound: every track at its sample, music ducked under speech, brought to the loudness asked for."""
+"""Mixes a film's sound: tracks at their samples, music ducked under speech, at the loudness asked for."""
 
 from __future__ import annotations
 
 import math
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -37,9 +37,10 @@ _CLOSE = 0.1
 class Track:
     """A piece of sound in the mix. All positions and lengths are in samples at 48 kHz.
 
-    It sounds from `at_sample` (before 0: its beginning is cut off), beginning `offset` samples into the file, for
-    `length` (None: to the file's end; with `loop`, to the film's). `gain_db` and `duck_db` are in dB; `duck_db` is
-    negative, and holds while any track of role 'speech' sounds. `fade_in` and `fade_out` lie inside the length.
+    It sounds from `at_sample` (before 0: its beginning is cut off), beginning `offset` samples into the file,
+    for `length` (None: to the file's end; with `loop`, to the film's). `gain_db` and `duck_db` are in dB;
+    `duck_db` is negative, and holds while any track of role 'speech' sounds. `fade_in` and `fade_out` lie
+    inside the length.
     """
 
     path: Path
@@ -56,13 +57,17 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class MixReport:
-    """What came out: loudness in LUFS and true peak in dBTP as measured at the end, and the gain that led there."""
+    """What came out: loudness (LUFS) and true peak (dBTP) as measured, and the gain that led there."""
 
     lufs: float
     true_peak: float
     gain_db: float
     limited: bool
     samples: int
+
+    def to_json(self) -> dict[str, float | bool | int]:
+        """The same as plain data."""
+        return asdict(self)
 
 
 def mix(
@@ -76,9 +81,9 @@ def mix(
 ) -> MixReport:
     """Write exactly `samples` of 48 kHz stereo to the WAV file `out`.
 
-    With `loudness` (LUFS) the mix gets the one gain that brings it there, and a limiter only where true peaks would
-    pass -1 dBTP; silence stays silence. Memory does not grow with the length (temporary files beside `out` do).
-    Raises MediaError for a track without sound or that cannot be decoded.
+    With `loudness` (LUFS) the mix gets the one gain that brings it there, and a limiter only where true peaks
+    would pass -1 dBTP; silence stays silence. Memory does not grow with the length (temporary files beside
+    `out` do). Raises MediaError for a track without sound or that cannot be decoded.
     """
     if samples < 1:
         raise ValueError("a mix has at least one sample")
@@ -108,7 +113,9 @@ class _Placed:
         self.track = track
         self._source = source[track.offset :] if track.offset >= 0 else source
         held = len(self._source)
-        wanted = track.length if track.length is not None else (samples - track.at_sample if track.loop else held)
+        wanted = (
+            track.length if track.length is not None else (samples - track.at_sample if track.loop else held)
+        )
         self._repeats = track.loop and held > 0
         self.first = track.at_sample
         self.count = max(0, wanted if self._repeats else min(wanted, held))
@@ -120,7 +127,7 @@ class _Placed:
         self._gain = 10 ** (track.gain_db / 20)
 
     def read(self, start: int, count: int) -> tuple[int, NDArray[np.float64]]:
-        """(where it begins, samples with gain and fades) of what sounds within film samples start … start + count."""
+        """What sounds within `count` film samples from `start`: where it begins there, and the samples."""
         first = max(start, self.first)
         last = min(start + count, self.first + self.count)
         if last <= first:
@@ -178,7 +185,7 @@ def _place(tracks: Sequence[Track], samples: int, folder: Path) -> list[_Placed]
 
 
 def _ducking(placed: Sequence[_Placed], samples: int) -> NDArray[np.float32]:
-    """How far music is ducked, 0 to 1, every 10 ms: down before speech sounds, up again after it, without corners."""
+    """How far music is ducked, 0 to 1, every 10 ms: down before speech sounds, up again after it."""
     speech = [part for part in placed if part.track.role == "speech"]
     hops = samples // _HOP + 2
     present = np.zeros(hops, bool)
@@ -247,4 +254,6 @@ def _write_wav(raw: Path, out: Path, gain_db: float, samples: int, subtype: str,
     except (OSError, soundfile.LibsndfileError) as reason:
         raise MediaError(f"{out}: cannot be written: {reason}") from None
     if done != samples or not math.isfinite(gain):
-        raise MediaError(f"{out.name}: {done} samples were written where {samples} were due; please report it")
+        raise MediaError(
+            f"{out.name}: {done} samples were written where {samples} were due; please report it"
+        )

@@ -13,7 +13,8 @@ MAX_SIDE = 20_000
 MAX_PIXELS = 150_000_000
 """Beyond these a picture is a mistake or an attack: 150 megapixels unpack to 450 MB."""
 
-# Pillow also opens formats that run other programs (EPS) or are no pictures; these are what cameras and painters make.
+# Pillow also opens formats that run other programs (EPS) or are no pictures; these are what cameras and
+# painters make.
 FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "MPO")
 
 _MAGIC = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"BM")
@@ -32,8 +33,8 @@ def is_image(path: Path) -> bool:
 def check_image(path: Path) -> tuple[int, int]:
     """Decode the picture wholly and return its upright (width, height) in pixels.
 
-    Raises MediaError, naming the file and the remedy, when it is missing, empty, no picture, cut short or absurdly
-    large.
+    Raises MediaError, naming the file and the remedy, when it is missing, empty, no picture, cut short or
+    absurdly large.
     """
     try:
         if path.stat().st_size == 0:
@@ -44,8 +45,8 @@ def check_image(path: Path) -> tuple[int, int]:
                 width, height = image.size
                 if max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
                     raise MediaError(
-                        f"{path}: is {width} x {height} pixels; more than {MAX_PIXELS // 1_000_000} megapixels, or "
-                        f"{MAX_SIDE} on a side, is not used: make it smaller"
+                        f"{path}: is {width} x {height} pixels; make it smaller: at most "
+                        f"{MAX_PIXELS // 1_000_000} megapixels, and {MAX_SIDE} on a side"
                     )
                 image.load()
                 turned = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
@@ -57,7 +58,11 @@ def check_image(path: Path) -> tuple[int, int]:
         raise MediaError(f"{path}: is not a picture; use PNG, JPEG, WebP, TIFF or BMP") from None
     except OSError as reason:
         cause = reason.strerror or str(reason)
-        raise MediaError(f"{path}: cannot be read as a picture ({cause}); put a whole copy in its place") from None
-    except Exception as reason:  # Pillow's decoders raise anything (SyntaxError, struct.error, ...) on damaged files
+        raise MediaError(
+            f"{path}: cannot be read as a picture ({cause}); put a whole copy in its place"
+        ) from None
+    except (
+        Exception
+    ) as reason:  # Pillow's decoders raise anything (SyntaxError, struct.error, ...) on damaged files
         raise MediaError(f"{path}: is damaged ({reason}); put a whole copy in its place") from None
     return (height, width) if turned else (width, height)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ import numpy as np
 
 from filmforge.editing import probe
 from filmforge.editing.conform import held_at_times, source_index
+from filmforge.editing.enlarge import FACTOR, WORTH_IT, enlarged
 from filmforge.editing.ffmpeg import THREADS
 from filmforge.errors import MediaError
 
@@ -24,9 +25,9 @@ Fit = Literal["fill", "fit"]
 class Picture:
     """What a segment shows: a lossless render, a plate, or footage.
 
-    `fps` is the source's own rate and `frames` how many frames it has; `first` says how many frames, at the film's
-    rate, into the source the segment begins. `fit='fill'` covers the film's picture and crops what hangs over,
-    `fit='fit'` shows all of it between black bars.
+    `fps` is the source's own rate and `frames` how many frames it has; `first` says how many frames, at the
+    film's rate, into the source the segment begins. `fit='fill'` covers the film's picture and crops what
+    hangs over, `fit='fit'` shows all of it between black bars.
     """
 
     path: Path
@@ -54,7 +55,15 @@ class RawFormat:
 # Formats whose planes are piped as they are: planar, and read by every filter. All others become one of them.
 _PLANAR = {f"yuv{s}p{d}" for s in ("420", "422", "444") for d in ("", "10le", "12le")} | {"gray", "gbrp"}
 
-_MATRICES = {1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 9: "bt2020nc", 10: "bt2020nc"}
+_MATRICES = {
+    1: "bt709",
+    4: "fcc",
+    5: "bt470bg",
+    6: "smpte170m",
+    7: "smpte240m",
+    9: "bt2020nc",
+    10: "bt2020nc",
+}
 _HDR = {16: "smpte2084", 18: "arib-std-b67"}
 _PRIMARIES = {1: "bt709", 5: "bt470bg", 6: "smpte170m", 9: "bt2020", 12: "smpte432"}
 
@@ -65,10 +74,12 @@ _SEEK_FROM = 100
 class ConformedFrames:
     """`count` frames of `picture` at the film's rate, as raw bytes, one film frame at a time.
 
-    `layout` is known before the first is read. Iterating raises MediaError when the source is shorter than asked.
+    `layout` is known before the first is read. A picture far smaller than the film's `size`, as a small model
+    draws it, is enlarged on the way (see `enlarge.py`). Raises MediaError when the source is shorter than
+    asked.
     """
 
-    def __init__(self, picture: Picture, count: int, film_fps: Fraction) -> None:
+    def __init__(self, picture: Picture, count: int, film_fps: Fraction, size: tuple[int, int]) -> None:
         self._picture, self._count, self._film_fps = picture, count, film_fps
         with probe.opened(picture.path) as container:
             stream = probe.picture_stream(container)
@@ -82,6 +93,12 @@ class ConformedFrames:
             break
         else:
             raise MediaError(f"{picture.path}: none of its frames can be decoded; export it again")
+        self._source_layout = self.layout
+        across, down = size[0] / self.layout.width, size[1] / self.layout.height
+        self._enlarge = self.layout.pixels == "rgb24" and min(across, down) >= WORTH_IT
+        if self._enlarge:
+            larger = self.layout.width * FACTOR, self.layout.height * FACTOR
+            self.layout = replace(self.layout, width=larger[0], height=larger[1])
 
     def __iter__(self) -> Iterator[bytes]:
         picture, times = self._picture, self._times
@@ -93,19 +110,17 @@ class ConformedFrames:
             wanted = held_at_times(self._count, self._film_fps, instants, picture.first, forgiven)
             covered = int(times.duration * self._film_fps) + 1
         else:
-            wanted = (
-                source_index(n, self._film_fps, picture.fps, picture.first) for n in range(self._count)
-            )
+            wanted = (source_index(n, self._film_fps, picture.fps, picture.first) for n in range(self._count))
             covered = int(times.frames * self._film_fps / picture.fps) + 1
         if picture.first + self._count > covered:
             raise MediaError(
-                f"{picture.path}: {picture.first + self._count} film frames were asked of it, and it lasts for "
-                f"{covered - 1}; trim less, or make the shot shorter"
+                f"{picture.path}: {picture.first + self._count} film frames were asked of it, and it lasts "
+                f"for {covered - 1}; trim less, or make the shot shorter"
             )
         return self._held(wanted)
 
     def _held(self, wanted: Iterable[int]) -> Iterator[bytes]:
-        """The bytes of each wanted source frame; a frame that the decoder left out is the one before it, held."""
+        """The bytes of each wanted source frame; for one that the decoder left out, the one before it."""
         frames: Iterator[tuple[int, av.VideoFrame]] | None = None
         current: tuple[int, av.VideoFrame] | None = None
         ahead: tuple[int, av.VideoFrame] | None = None
@@ -122,8 +137,15 @@ class ConformedFrames:
                 current, ahead = ahead, next(frames, None)
             assert current is not None
             if current[0] != raw_index:
-                raw, raw_index = _raw(current[1], self.layout), current[0]
+                raw, raw_index = self._bytes(current[1]), current[0]
             yield raw
+
+    def _bytes(self, frame: av.VideoFrame) -> bytes:
+        layout = self._source_layout
+        raw = _raw(frame, layout)
+        if not self._enlarge:
+            return raw
+        return enlarged(np.frombuffer(raw, np.uint8).reshape(layout.height, layout.width, 3)).tobytes()
 
     def _numbered(self, index: int) -> Iterator[tuple[int, av.VideoFrame]]:
         """Decoded frames with their numbers in display order, from one at or before `index`."""
@@ -207,6 +229,8 @@ def _raw(frame: av.VideoFrame, layout: RawFormat) -> bytes:
         bits = max(c.bits for c in frame.format.components)
         row = plane.width * (2 if bits > 8 else 1) * (3 if layout.pixels == "rgb24" else 1)
         rows.append(
-            np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, :row].tobytes()
+            np.frombuffer(memoryview(plane), np.uint8)
+            .reshape(plane.height, plane.line_size)[:, :row]
+            .tobytes()
         )
     return b"".join(rows)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-from PIL import Image, ImageCms, ImageDraw, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from filmforge.editing import text as typography
 from filmforge.editing.codecs import Size
@@ -36,30 +36,28 @@ def still(
     move: str = "none",
     on_frame: Progress | None = None,
 ) -> None:
-    """Write `count` frames of the photo at `source`, filling `size`, with a `move` that starts and ends gently.
+    """Write `count` frames of the photo at `source`, filling `size`, with a `move` that starts and ends
+    gently.
 
-    Each frame is resampled from the whole photo at fractions of a pixel, so that a slow move does not jitter. A pan
-    or tilt uses all of a photo that is wider or taller than the film. Raises MediaError for a photo that is damaged.
+    Each frame is resampled from the whole photo at fractions of a pixel, so that a slow move does not jitter.
+    A pan or tilt uses all of a photo that is wider or taller than the film. Raises MediaError for a photo
+    that is damaged.
     """
     if move not in MOVES:
         raise ValueError(f"no move is called {move!r}; there are {', '.join(MOVES)}")
-    photo = _photo(source)
-    views = [_view(photo.size, size, move, _eased(n, count)) for n in range(count)]
+    image = photo(source)
+    views = [_view(image.size, size, move, _eased(n, count)) for n in range(count)]
     # A photo far larger than the film is reduced once, to twice what the closest view needs.
     need = max(size[0] / (right - left) for left, _, right, _ in views)
     if need < 0.5:
         shrink = need * 2
-        reduced = photo.resize(
-            (max(1, round(photo.width * shrink)), max(1, round(photo.height * shrink))),
-            Image.Resampling.BOX,
-            reducing_gap=None,
-        )
-        across, down = reduced.width / photo.width, reduced.height / photo.height
+        smaller = max(1, round(image.width * shrink)), max(1, round(image.height * shrink))
+        across, down = smaller[0] / image.width, smaller[1] / image.height
         views = [(a * across, b * down, c * across, d * down) for a, b, c, d in views]
-        photo = reduced
+        image = image.resize(smaller, Image.Resampling.BOX)
 
     def frame(n: int) -> Frame:
-        return np.asarray(photo.resize(size, Image.Resampling.LANCZOS, box=views[n]))
+        return np.asarray(image.resize(size, Image.Resampling.LANCZOS, box=views[n]))
 
     if move == "none":
         held = frame(0)
@@ -80,7 +78,8 @@ def card(
     count: int,
     on_frame: Progress | None = None,
 ) -> None:
-    """Write `count` frames of a title card: `text` centred in the safe area, smaller than `text_size` pixels if it must.
+    """Write `count` frames of a title card: `text` centred in the safe area, smaller than `text_size` pixels
+    if it must.
 
     Colours are names or `#rrggbb`, as Pillow reads them. Raises ValueError for one that it does not know.
     """
@@ -92,9 +91,13 @@ def card_image(text: str, text_size: int, color: str, background: str, size: Siz
     """The picture of a title card; see `card`."""
     image = Image.new("RGB", size, background)
     safe = round(size[0] * 0.8), round(size[1] * 0.8)
-    setting, lines = typography.fitted(typography.clean(text).strip("\n") or " ", "serif", text_size, safe, leading=1.2)
+    setting, lines = typography.fitted(
+        typography.clean(text).strip("\n") or " ", "serif", text_size, safe, leading=1.2
+    )
     ink = typography.block(lines, setting, leading=1.2)
-    image.paste(Image.new("RGB", ink.size, color), ((size[0] - ink.width) // 2, (size[1] - ink.height) // 2), ink)
+    image.paste(
+        Image.new("RGB", ink.size, color), ((size[0] - ink.width) // 2, (size[1] - ink.height) // 2), ink
+    )
     return image
 
 
@@ -108,40 +111,23 @@ def credits(
     count: int,
     on_frame: Progress | None = None,
 ) -> None:
-    """Write `count` frames of credits that roll at one speed, from below the picture to above it; white on black.
+    """Write `count` frames of credits that roll at one speed, from below the picture to above it; white on
+    black.
 
-    A line `# Heading` is a heading, `role: name` is set in two columns, an empty line is a gap, any other line is
-    centred. `text_size` is in pixels; 0 takes one that suits the film's height.
+    A line `# Heading` is a heading, `role: name` is set in two columns, an empty line is a gap, any other
+    line is centred. `text_size` is in pixels; 0 takes one that suits the film's height.
     """
     roll = Roll(text, text_size or max(6, round(size[1] * 0.05)), size)
 
     def frame(n: int) -> Frame:
-        # The first frame shows nothing yet and the last nothing any more, so that cuts on both sides are clean.
+        # The first frame shows nothing yet, the last nothing any more: clean cuts on both sides.
         grey = roll.window((roll.height + size[1]) * n / max(1, count - 1) - size[1])
         return np.repeat(grey[..., None], 3, axis=2)
 
     _compose(out, frame, size, fps, count, on_frame)
 
 
-def storyboard(text: str, note: str, size: Size, colour: tuple[int, int, int]) -> Image.Image:
-    """One drawn card of an animatic: a frame, the shot's words in it, and a note (the shot's name) in the corner."""
-    image = Image.new("RGB", size, colour)
-    draw = ImageDraw.Draw(image)
-    edge = max(1, round(size[1] * 0.04))
-    draw.rectangle((edge, edge, size[0] - edge - 1, size[1] - edge - 1), outline="white", width=max(1, edge // 6))
-    for words, share, top in ((text, 0.07, 0.5), (note, 0.045, 0.86)):
-        box = round(size[0] * 0.8), round(size[1] * (0.6 if words is text else 0.08))
-        setting, lines = typography.fitted(typography.clean(words) or " ", "sans", max(6, round(size[1] * share)), box)
-        ink = typography.block(lines, setting)
-        image.paste(
-            Image.new("RGB", ink.size, "white"),
-            ((size[0] - ink.width) // 2, round(size[1] * top) - ink.height // 2),
-            ink,
-        )
-    return image
-
-
-def _photo(source: Path) -> Image.Image:
+def photo(source: Path) -> Image.Image:
     """The photo upright, in sRGB, over black where it is transparent."""
     check_image(source)
     with warnings.catch_warnings():
@@ -150,7 +136,9 @@ def _photo(source: Path) -> Image.Image:
             profile = opened.info.get("icc_profile")
             image: Image.Image = ImageOps.exif_transpose(opened)
             image.load()
-    if image.mode.startswith("I") or image.mode == "F":  # 16 bits a sample, or scientific: to the range of the eye
+    if (
+        image.mode.startswith("I") or image.mode == "F"
+    ):  # 16 bits a sample, or scientific: to the range of the eye
         values = np.asarray(image, dtype=np.float64)
         top = 65535.0 if values.max() > 255 else 255.0
         image = Image.fromarray((np.clip(values / top, 0, 1) * 255).round().astype(np.uint8))
@@ -167,13 +155,16 @@ def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
 
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        return ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB") or image
+        return (
+            ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            or image
+        )
     except (ImageCms.PyCMSError, OSError):
         return image  # a damaged profile: the numbers as they are
 
 
 def _eased(n: int, count: int) -> float:
-    """How far the move has gone at frame n, 0 to 1: slow at both ends (a raised cosine over a straight middle)."""
+    """How far the move has gone at frame n, 0 to 1: it gathers speed, keeps it, and loses it again."""
     at = n / (count - 1) if count > 1 else 0.0
     ramp = 0.25  # the share of the time that each end takes to gather speed and to lose it
     speed = 1 / (1 - ramp)
@@ -189,7 +180,7 @@ def _from_start(at: float, ramp: float, speed: float) -> float:
 
 
 def _view(source: Size, size: Size, move: str, at: float) -> tuple[float, float, float, float]:
-    """The part of the photo on screen, as (left, top, right, bottom) in its pixels, when the move is `at` (0 to 1)."""
+    """What of the photo is on screen when the move is `at` (0 to 1): left, top, right, bottom."""
     width, height = source
     ratio = size[0] / size[1]
     # The largest part of the film's shape; what is left over is room for a pan or tilt.
@@ -214,7 +205,7 @@ def _view(source: Size, size: Size, move: str, at: float) -> tuple[float, float,
 def _compose(
     out: Path, frame: Callable[[int], Frame], size: Size, fps: Fraction, count: int, on_frame: Progress | None
 ) -> None:
-    """Write `count` frames of a MoviePy clip that `frame` draws, asked for by number so that none is off by one."""
+    """Write `count` frames of a MoviePy clip that `frame` draws by number."""
     clip = clip_of(frame, size, count, fps)
     with FrameWriter(out, size, fps) as writer:
         for n in range(count):

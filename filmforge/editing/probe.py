@@ -16,8 +16,9 @@ import av.error
 from filmforge.editing.picture_check import check_image, is_image
 from filmforge.errors import MediaError
 
-# What opens is decided here, before FFmpeg's libraries look at the file: formats that hold their pictures and sound
-# themselves. Those that name other files or addresses (playlists, DASH, concat scripts, SDP, image sequences) are out.
+# What opens is decided here, before FFmpeg's libraries look at the file: formats that hold their pictures and
+# sound themselves. Those that name other files or addresses (playlists, DASH, concat scripts, SDP, image
+# sequences) are out.
 _FORMATS = (
     "3g2,3gp,aac,ac3,aiff,amr,ape,asf,au,avi,av1,caf,dirac,dts,dv,eac3,flac,flv,gif,gxf,h264,hevc,ivf,m4a,m4v,"
     "matroska,mj2,mov,mp3,mp4,mpeg,mpegts,mpegvideo,mxf,nut,obu,ogg,rm,tta,vc1,voc,vvc,w64,wav,webm,wv,yuv4mpegpipe"
@@ -51,9 +52,10 @@ _STANDARD_RATES = (
 class Media:
     """A file as it will be used.
 
-    `width` and `height` are of the upright picture with square pixels; `frames` counts what is shown; `fps` is the
-    average when `vfr` (frames that last unequally). `duration` is the picture's in seconds, the sound's when there is
-    no picture. `samples` counts the sound's at `sample_rate`. What does not apply is 0 or ''.
+    `width` and `height` are of the upright picture with square pixels; `frames` counts what is shown; `fps`
+    is the average when `vfr` (frames that last unequally). `duration` is the picture's in seconds, the
+    sound's when there is no picture. `samples` counts the sound's at `sample_rate`. What does not apply is 0
+    or ''.
     """
 
     kind: Literal["video", "image", "audio"]
@@ -77,18 +79,18 @@ class Media:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """What `to_json` wrote."""
-        facts = json.loads(text)
+        facts: dict[str, Any] = json.loads(text)
         if facts.pop("schema", None) != "filmforge.media/1":
             raise ValueError("not a filmforge.media/1 document")
         fractions = {f.name for f in fields(cls) if f.type == "Fraction"}
-        return cls(**{k: Fraction(v) if k in fractions else v for k, v in facts.items()})
+        return cls(**{k: Fraction(v) if k in fractions else v for k, v in facts.items()})  # type: ignore[arg-type]
 
 
 def probe(path: Path) -> Media:
     """Look at the whole file: count its frames, measure its rate, decode its first picture or sound.
 
-    Raises MediaError, naming the file and the remedy, for what is no media, is damaged from the start, has neither
-    picture nor sound, or names other files (a playlist).
+    Raises MediaError, naming the file and the remedy, for what is no media, is damaged from the start, has
+    neither picture nor sound, or names other files (a playlist).
     """
     if is_image(path):
         width, height = check_image(path)
@@ -175,7 +177,10 @@ def refuse_scripts(path: Path) -> None:
 def picture_stream(container: Any) -> Any | None:
     """The stream with the moving picture; cover art does not count."""
     for stream in container.streams.video:
-        if not stream.disposition & stream.disposition.__class__.attached_pic and stream.codec_context is not None:
+        if (
+            not stream.disposition & stream.disposition.__class__.attached_pic
+            and stream.codec_context is not None
+        ):
             return stream
     return None
 
@@ -187,7 +192,7 @@ def sound_stream(container: Any) -> Any | None:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """When frames appear. `ticks` are their times in the stream's `time_base`, ascending; empty when not recorded."""
+    """When frames appear: `ticks`, ascending, in the stream's `time_base`; empty when not recorded."""
 
     frames: int
     fps: Fraction
@@ -230,16 +235,20 @@ def timeline(container: Any, video: Any | None, audio: Any | None = None) -> Tim
         return Timeline(frames, constant, False, frames / constant, tuple(ticks), base, samples)
     span = (ticks[-1] - ticks[0]) * base
     average = ((frames - 1) / span).limit_denominator(1001)
-    return Timeline(frames, average, True, span + (longest * base or 1 / average), tuple(ticks), base, samples)
+    return Timeline(
+        frames, average, True, span + (longest * base or 1 / average), tuple(ticks), base, samples
+    )
 
 
 def _constant_rate(ticks: list[int], base: Fraction, declared: Fraction) -> Fraction | None:
-    """The rate at which every frame appears within one tick of its due time, or None when there is no such rate."""
+    """The rate at which every frame appears within a tick of its due time, or None."""
     if len(ticks) < 2:
         return declared
     measured = (len(ticks) - 1) / ((ticks[-1] - ticks[0]) * base)
     near = [r for r in (declared, *_STANDARD_RATES) if abs(r / measured - 1) < Fraction(1, 200)]
-    for rate in sorted({*near, measured}, key=lambda r: (abs(r / measured - 1) > Fraction(1, 2000), r != declared)):
+    for rate in sorted(
+        {*near, measured}, key=lambda r: (abs(r / measured - 1) > Fraction(1, 2000), r != declared)
+    ):
         worst = max(abs((tick - ticks[0]) * base - i / rate) for i, tick in enumerate(ticks))
         if worst <= base:
             return rate
@@ -276,7 +285,9 @@ def _first(path: Path, kind: Literal["video", "audio"]) -> Any:
                 reason = failure
     what = "picture" if kind == "video" else "sound"
     cause = f" ({_plain(reason)})" if reason else ""
-    raise MediaError(f"{path}: its {what} cannot be decoded{cause}; export it again, for instance as H.264 in MP4")
+    raise MediaError(
+        f"{path}: its {what} cannot be decoded{cause}; export it again, for instance as H.264 in MP4"
+    )
 
 
 def _plain(reason: Exception | None) -> str:

@@ -43,21 +43,22 @@ def encode_segment(
 ) -> None:
     """Encode `count` film frames of `picture` to `out`, ready to be joined with the film's other segments.
 
-    `captions` are burnt in, their frames counted from the segment's first. `grade` is a .cube file. `size` is the
-    film's (width, height), even numbers. Raises MediaError when the picture is shorter than `count`, cannot be
-    decoded, or cannot be encoded; nothing is left under `out` then.
+    `captions` are burnt in, their frames counted from the segment's first. `grade` is a .cube file. `size` is
+    the film's (width, height), even numbers. Raises MediaError when the picture is shorter than `count`,
+    cannot be decoded, or cannot be encoded; nothing is left under `out` then.
     """
-    frames = ConformedFrames(picture, count, fps)
+    kind = codec_named(codec)
+    frames = ConformedFrames(picture, count, fps, size)
     layout = frames.layout
     with tempfile.TemporaryDirectory(prefix="segment-", dir=out.parent) as temporary:
         folder = Path(temporary)
-        chain = conform_filters(layout, size, picture.fit)
+        chain = conform_filters(layout, size, picture.fit, kind.pixels)
         if grade is not None:
-            chain += grade_filters(install_grade(grade, folder))
-        raw = RawInput(layout.pixels, (layout.width, layout.height), layout.aspect)
+            chain += grade_filters(install_grade(grade, folder), kind.pixels)
+        raw = RawInput(layout.pixels, (layout.width, layout.height))
         encode(
             out, _counted(frames, count, on_frame), raw, chain,
-            count=count, size=size, fps=fps, codec=codec_named(codec), quality=quality,
+            count=count, size=size, fps=fps, codec=kind, quality=quality,
             captions=captions, fade=fade, folder=folder,
         )  # fmt: skip
 
@@ -68,7 +69,6 @@ class RawInput:
 
     pixels: str
     size: Size
-    aspect: Fraction = Fraction(1)
 
 
 def encode(
@@ -88,7 +88,8 @@ def encode(
 ) -> None:
     """Pipe `chunks` through `chain`, fades and captions into an encoder, and move the whole result to `out`.
 
-    `chain` are filters that leave frames at the film's size in BT.709; `folder` holds the files that they name.
+    `chain` are filters that leave frames at the film's size in the codec's pixels, BT.709; `folder` holds the
+    files that they name.
     """
     if size[0] % 2 or size[1] % 2:
         raise ValueError(f"a film of {size[0]}x{size[1]} cannot be encoded: width and height must be even")
@@ -105,15 +106,27 @@ def encode(
         image.save(folder / f"caption{number}.png")
         inputs += ["-i", f"caption{number}.png"]
         when = f"enable='between(n,{caption.first},{caption.last - 1})'"
-        graph += f";[p{number}][{number + 1}:v]overlay=x={x}:y={y}:format=auto:eof_action=repeat:{when}[p{number + 1}]"
-    tags = "setparams=range=tv:color_primaries=bt709:color_trc=bt709:colorspace=bt709"
-    graph += f";[p{len(shown)}]scale=flags=bitexact+accurate_rnd:out_range=tv,format={codec.pixels},setsar=1,{tags}[v]"
+        laid = f"overlay=x={x}:y={y}:format=auto:eof_action=repeat:{when}"
+        graph += f";[p{number}][{number + 1}:v]{laid}[p{number + 1}]"
     width, height = raw.size
     consume(
         [
-            *("-f", "rawvideo", "-pix_fmt", raw.pixels, "-s", f"{width}x{height}", "-r", str(fps), "-i", "pipe:0"),
+            *(
+                "-loglevel",
+                "error",
+                "-f",
+                "rawvideo",
+                "-pix_fmt",
+                raw.pixels,
+                "-s",
+                f"{width}x{height}",
+                "-r",
+                str(fps),
+                "-i",
+                "pipe:0",
+            ),
             *inputs,
-            *("-filter_complex", graph, "-map", "[v]", "-frames:v", str(count), "-an"),
+            *("-filter_complex", graph, "-map", f"[p{len(shown)}]", "-frames:v", str(count), "-an"),
             *encoder_arguments(codec, fps, quality),
             "segment",
         ],
@@ -132,7 +145,9 @@ def check_segment(path: Path, name: str, count: int) -> None:
 
     got = frame_count(path)
     if got != count:
-        raise MediaError(f"{name}: {got} frames were encoded where {count} were due; this is a defect, please report it")
+        raise MediaError(
+            f"{name}: {got} frames were encoded where {count} were due; this is a defect, please report it"
+        )
 
 
 def _counted(chunks: Iterable[bytes], count: int, on_frame: Progress | None) -> Iterator[bytes]:

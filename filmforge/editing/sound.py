@@ -1,4 +1,4 @@
-"""Any file's sound as 48 kHz stereo floats on disk, aligned with its picture, so that a mix can read any part of it."""
+"""Any file's sound as 48 kHz stereo floats on disk, aligned with its picture, for a mix to read anywhere."""
 
 from __future__ import annotations
 
@@ -26,10 +26,12 @@ _TREMBLE = Fraction(1, 20)
 
 
 def decode_sound(path: Path, raw: Path, limit: int | None = None) -> Samples:
-    """Decode the first sound of `path` into `raw` (float32, 48 kHz stereo) and return it as memory-mapped samples.
+    """Decode the first sound of `path` into `raw` (float32, 48 kHz stereo) and return it as memory-mapped
+    samples.
 
-    Sample 0 is the moment of the first frame of picture; of a file without picture, that of its first sound. Holes in
-    the recording stay silent. At most `limit` samples are decoded. Raises MediaError when there is no sound.
+    Sample 0 is the moment of the first frame of picture; of a file without picture, that of its first sound.
+    Holes in the recording stay silent. At most `limit` samples are decoded. Raises MediaError when there is
+    no sound.
     """
     written = 0
     with raw.open("wb") as file:
@@ -73,11 +75,11 @@ def _blocks(path: Path) -> Iterator[Samples]:
             decoded += frame.samples
             frame.pts = None  # the resampler would fill holes of its own accord
             for resampled in resampler.resample(frame):
-                yield resampled.to_ndarray().reshape(-1, 2)
+                yield np.asarray(resampled.to_ndarray(), np.float32).reshape(-1, 2)
         if not decoded:
             raise MediaError(f"{path}: its sound cannot be decoded; export it again, for instance as WAV")
         for resampled in resampler.resample(None):
-            yield resampled.to_ndarray().reshape(-1, 2)
+            yield np.asarray(resampled.to_ndarray(), np.float32).reshape(-1, 2)
 
 
 def _frames(container: Any, stream: Any) -> Iterator[Any]:

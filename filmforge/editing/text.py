@@ -28,7 +28,7 @@ def font(face: Face, size: int) -> ImageFont.FreeTypeFont:
 
 
 def clean(text: str) -> str:
-    """`text` without what cannot be set: control characters, lone surrogates. Line breaks stay, tabs become spaces."""
+    """`text` without control characters and lone surrogates; line breaks stay, tabs become spaces."""
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     text = text.replace("\t", " ")[:_MOST]
     return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs"))
@@ -40,7 +40,8 @@ def length(text: str, face: ImageFont.FreeTypeFont) -> float:
 
 
 def wrapped(text: str, face: ImageFont.FreeTypeFont, width: float) -> list[str]:
-    """`text` in lines of at most `width` pixels, broken at spaces, and inside a word only where it is wider than that.
+    """`text` in lines of at most `width` pixels, broken at spaces, and inside a word only where it is wider
+    than that.
 
     Line breaks in `text` are kept, empty lines too.
     """
@@ -78,10 +79,11 @@ def _fitting(word: str, face: ImageFont.FreeTypeFont, width: float) -> int:
 def fitted(
     text: str, face: Face, size: int, box: tuple[int, int], *, leading: float = 1.3, least: int = 6
 ) -> tuple[ImageFont.FreeTypeFont, list[str]]:
-    """The largest setting of `text`, `size` pixels or smaller, that fits into a box of (width, height) pixels.
+    """The largest setting of `text`, `size` pixels or smaller, that fits into a box of (width, height)
+    pixels.
 
-    A word is broken only when it does not fit a line at half the size asked for. Text that does not fit at `least`
-    pixels is cut off with an ellipsis.
+    A word is broken only when it does not fit a line at half the size asked for. Text that does not fit at
+    `least` pixels is cut off with an ellipsis.
     """
     while True:
         setting = font(face, size)

@@ -9,9 +9,9 @@ from filmforge.language.checking import Checking
 from filmforge.language.cut_rules import check_cut
 from filmforge.language.file_rules import check_files
 from filmforge.language.film import FAMILIES, Film, LoraFile, LoraTraining, Scene, Shot
-from filmforge.language.kinds import Path, Reading
 from filmforge.language.model_rules import check_lengths, check_models
 from filmforge.language.prompt import Name, has_lora, pieces
+from filmforge.language.reading import Path, Reading
 from filmforge.language.scalars import shown
 
 _KINDS = {"prompt": "a generated shot", "clip": "a clip", "still": "a still", "title": "a title card"}
@@ -42,9 +42,9 @@ def check(
 ) -> None:
     """Report to `reading` all that is wrong between the parts of `film`, and with the files it names.
 
-    `rendered` is the film as it is rendered: with a profile's model, where it has one, in every shot. `broken`
-    holds the paths whose values could not be read; nothing more is said of what hangs on them. `line_of`
-    tells where a path was written. Files are looked at in `folder`, where one is given.
+    `rendered` is the film as it is rendered: with a profile's model in every shot, if it has one. `broken`
+    holds paths whose values could not be read; nothing more is said of what hangs on them. `line_of` tells
+    where a path was written. Files are looked at in `folder`, where one is given.
     """
     checking = Checking(film, reading, broken)
     _check_declarations(checking)
@@ -172,7 +172,7 @@ def _check_kind(checking: Checking, path: Path, shot: Shot) -> None:
         return
     kind = shot.kind
     for key, only in _ONLY_FOR.items():
-        if kind != only and getattr(shot, key) != shot._defaults[key]:
+        if kind != only and getattr(shot, key) != Shot.model_fields[key].default:
             checking.fail(
                 (*path, key), f"`{key}` is for {_KINDS[only]}, and this one is {_KINDS[kind]}; remove it"
             )

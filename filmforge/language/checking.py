@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 
 from filmforge.language.film import Film, Scene, Shot
-from filmforge.language.kinds import Path, Reading
+from filmforge.language.reading import Path, Reading
 
 
 class Checking:

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from filmforge.language.checking import Checking, full_name
 from filmforge.language.film import Shot
-from filmforge.language.kinds import Path
+from filmforge.language.reading import Path
 from filmforge.language.scalars import written_duration
 
 NARRATOR = "narrator"

@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 from filmforge.errors import FilmforgeError
 from filmforge.language.checking import Checking
 from filmforge.language.film import LoraFile, LoraTraining, Sound
-from filmforge.language.kinds import Path
+from filmforge.language.reading import Path
 from filmforge.language.scalars import shown
 
 PHOTOS: Final = frozenset({".png", ".jpg", ".jpeg", ".webp"})

@@ -10,20 +10,24 @@ from fractions import Fraction
 from pathlib import Path as FilePath
 from typing import Any
 
+from pydantic import ValidationError
+
 from filmforge.errors import FilmError, Problem
 from filmforge.language import scalars
 from filmforge.language.check import check, check_declarations
 from filmforge.language.film import Film
-from filmforge.language.kinds import Path, Reading
+from filmforge.language.mend import mended
 from filmforge.language.overlay import (
     Origins,
     merged,
     origin_of,
-    problems_of_profile,
     profile_named,
+    touched_by,
     with_override,
 )
+from filmforge.language.reading import Path, Reading
 from filmforge.language.source import Source, read_text, written
+from filmforge.language.wording import places, report
 
 CheckImage = Callable[[FilePath], object]
 """Decodes an image in full; raises FilmforgeError where it cannot."""
@@ -121,19 +125,52 @@ def _load(
         data = with_override(data, override, origins)
 
     reading = Reading(_rate(data))
-    film = Film.read(data, (), reading)
-    broken = {path for path, _ in reading.found}
-    one_for_all = _one_model(film) if over.get("model") is not None else film
+    film, broken = _read(data, reading)
+    one_for_all = film
+    if film is not None:
+        if over.get("model") is not None:
+            one_for_all = _one_model(film)
 
-    def line_of(path: Path) -> int:
-        return _placed(source, origins, path, "").line
+        def line_of(path: Path) -> int:
+            return _placed(source, origins, path, "").line
 
-    check(film, one_for_all, reading, broken, line_of=line_of, folder=folder, check_image=check_image)
+        check(
+            film,
+            one_for_all or film,
+            reading,
+            broken,
+            line_of=line_of,
+            folder=folder,
+            check_image=check_image,
+        )
     problems = [_placed(source, origins, path, message) for path, message in reading.found]
     problems += _of_profiles(source, data, profile)
-    if problems:
+    if problems or one_for_all is None:
         raise FilmError(list(dict.fromkeys(problems)))
     return Loaded(one_for_all, source, profile, origins)
+
+
+def _read(data: Any, reading: Reading) -> tuple[Film | None, set[Path]]:
+    """The film that `data` describes, what is wrong reported and stood in for; and the paths of that.
+
+    There is no film where even what stands in does not make one.
+    """
+    context = {"fps": reading.fps}
+    try:
+        return Film.model_validate(data, context=context), set()
+    except ValidationError as first:
+        report(first, data, reading)
+        wrong = first
+    broken: set[Path] = set()
+    for _ in range(3):  # what stands in for a part may itself have to be stood in for
+        values, keys = places(wrong)
+        broken |= values | keys
+        data = mended(data, values, keys)
+        try:
+            return Film.model_validate(data, context=context), broken
+        except ValidationError as again:
+            wrong = again
+    return None, broken
 
 
 def _one_model(film: Film) -> Film:
@@ -164,8 +201,10 @@ def _of_profiles(source: Source, data: dict[str, Any], chosen: str | None) -> It
         if name == chosen:
             continue
         reading = Reading(_rate({**data, **over}))
-        film, origins = problems_of_profile(data, name, over, reading)
-        check_declarations(film, reading, {path for path, _ in reading.found})
+        touched, origins = touched_by(data, name, over)
+        film, broken = _read(touched, reading)
+        if film is not None:
+            check_declarations(film, reading, broken)
         for path, message in reading.found:
             origin = origin_of(path, origins)
             if origin is not None:

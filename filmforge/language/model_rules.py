@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from filmforge.language.checking import Checking
 from filmforge.language.film import FAMILIES, Character, Film, LoraFile, Scene, Shot, Style
-from filmforge.language.kinds import Path
 from filmforge.language.prompt import characters_in
+from filmforge.language.reading import Path
 from filmforge.language.scalars import Size, written_duration, written_rate
 
 if TYPE_CHECKING:

@@ -11,13 +11,40 @@ from collections.abc import Iterable
 from typing import Any
 
 from filmforge.errors import FilmError, UsageError
-from filmforge.language.film import Film
-from filmforge.language.kinds import Either, Kind, ListOf, MapOf, PartOf, Path, Reading, Text
+from filmforge.language.film import (
+    Character,
+    Delivery,
+    Film,
+    Line,
+    LoraFile,
+    Model,
+    Part,
+    Sound,
+    Start,
+    Style,
+    Title,
+)
 from filmforge.language.nearest import nearest
+from filmforge.language.reading import Path
+from filmforge.language.shape import is_text, items_of, keys_of, part_in
 from filmforge.language.source import Source, plain
 
 Origins = dict[Path, Path]
 """Where values came from that were laid over the film: the path in the film, and the path in the file."""
+
+
+# The key for which plain text may stand, of each part that has one.
+_SHORT: dict[type[Part], str] = {
+    Model: "use",
+    LoraFile: "file",
+    Character: "looks",
+    Style: "prompt",
+    Start: "from",
+    Line: "text",
+    Title: "text",
+    Sound: "file",
+    Delivery: "file",
+}
 
 
 def merged(base: Any, over: Any, path: Path, origin: Path, origins: Origins) -> Any:
@@ -69,7 +96,7 @@ def with_override(data: dict[str, Any], override: str, origins: Origins) -> dict
         scene, _, shot = steps[0].partition("/")
         steps = ["scenes", scene, "shots", shot, *steps[1:]]
     path: list[str | int] = []
-    result = _put(data, PartOf(Film), steps, value.strip(), path, override)
+    result = _put(data, Film, steps, value.strip(), path, override)
     assert isinstance(result, dict)
     for origin_path in [p for p in origins if p[: len(path)] == tuple(path)]:
         del origins[origin_path]
@@ -78,23 +105,22 @@ def with_override(data: dict[str, Any], override: str, origins: Origins) -> dict
 
 
 def _put(
-    base: Any, kind: Kind | None, steps: list[str], value: str, path: list[str | int], override: str
+    base: Any, annotation: Any, steps: list[str], value: str, path: list[str | int], override: str
 ) -> Any:
     if not steps:
-        return _value(value, kind, override)
-    while isinstance(kind, Either):
-        kind = kind.kinds[kind._choose(base if base is not None else {})]
-    if isinstance(kind, PartOf) and kind.short and isinstance(base, str):
-        base = {kind.short: base}
-    if isinstance(base, list) or isinstance(kind, ListOf):
-        return _put_in_list(base, kind, steps, value, path, override)
-    if isinstance(base, dict) or (base is None and isinstance(kind, (PartOf, MapOf))):
-        return _put_in_mapping(base or {}, kind, steps, value, path, override)
+        return _value(value, annotation, override)
+    part = part_in(annotation, base)
+    if part is not None and isinstance(base, str):
+        base = {_SHORT[part]: base} if part in _SHORT else base
+    if isinstance(base, list) or items_of(annotation, tuple) is not None:
+        return _put_in_list(base, annotation, steps, value, path, override)
+    if isinstance(base, dict) or (base is None and (part or items_of(annotation, dict) is not None)):
+        return _put_in_mapping(base or {}, annotation, steps, value, path, override)
     raise _nowhere(override, path, steps[0], [])
 
 
 def _put_in_list(
-    base: Any, kind: Kind | None, steps: list[str], value: str, path: list[str | int], override: str
+    base: Any, annotation: Any, steps: list[str], value: str, path: list[str | int], override: str
 ) -> Any:
     items = base if isinstance(base, list) else []
     ids = [item.get("id") if isinstance(item, dict) else None for item in items]
@@ -106,42 +132,36 @@ def _put_in_list(
     else:
         raise _nowhere(override, path, step, [one for one in ids if isinstance(one, str)])
     path.append(index)
-    inner = kind.kind if isinstance(kind, ListOf) else None
-    return [
-        _put(item, inner, steps[1:], value, path, override) if i == index else item
-        for i, item in enumerate(items)
-    ]
+    inner = items_of(annotation, tuple)
+    put = _put(items[index], inner, steps[1:], value, path, override)
+    return [put if i == index else item for i, item in enumerate(items)]
 
 
 def _put_in_mapping(
-    base: dict[str, Any],
-    kind: Kind | None,
-    steps: list[str],
-    value: str,
-    path: list[str | int],
-    override: str,
+    base: dict[str, Any], annotation: Any, steps: list[str], value: str, path: list[str | int], override: str
 ) -> Any:
     # A family's id holds dots, so a key may be made of several steps.
     taken = next((n for n in range(len(steps), 0, -1) if ".".join(steps[:n]) in base), 1)
     key, rest = ".".join(steps[:taken]), steps[taken:]
-    inner: Kind | None = None
-    if isinstance(kind, PartOf):
-        if key not in kind.part.fields:
-            raise _nowhere(override, path, key, list(kind.part.fields))
-        inner = kind.part.fields[key].kind
-    elif isinstance(kind, MapOf):
-        inner = kind.kind
+    part = part_in(annotation, base)
+    if part is not None:
+        fields = keys_of(part)
+        if key not in fields:
+            raise _nowhere(override, path, key, list(fields))
+        inner: Any = fields[key].annotation
+    else:
+        inner = items_of(annotation, dict)
         if key not in base and (rest or nearest(key, base)):
             raise _nowhere(override, path, key, list(base))
     path.append(key)
     return {**base, key: _put(base.get(key), inner, rest, value, path, override)}
 
 
-def _value(text: str, kind: Kind | None, override: str) -> Any:
+def _value(text: str, annotation: Any, override: str) -> Any:
     if not text.startswith(("{", "[", '"', "'")):
         # What wants text gets it as written: `--set title=2001` needs no quotes within quotes.
-        return text if isinstance(kind, Text) and text else plain(text)
-    if isinstance(kind, Text) and text.startswith(("{", "[")):
+        return text if is_text(annotation) and text else plain(text)
+    if is_text(annotation) and text.startswith(("{", "[")):
         return text
     try:
         return Source(f"--set {override}", text).data
@@ -162,17 +182,11 @@ def _instead(word: str, known: list[str], there_are: str) -> str:
     return f"; {there_are} {shown}" if known else ""
 
 
-def problems_of_profile(
-    data: dict[str, Any], name: str, over: dict[str, Any], reading: Reading
-) -> tuple[Film, Origins]:
-    """Read what the profile `name` makes of the parts that it touches, without the scenes it leaves alone.
-
-    The film that comes back is the film's top level as far as it could be read; problems go to `reading`.
-    """
+def touched_by(data: dict[str, Any], name: str, over: dict[str, Any]) -> tuple[dict[str, Any], Origins]:
+    """The film that the profile `name` makes, without the scenes unless it touches them: they may be many."""
     origins: Origins = {}
     touched = {key: value for key, value in data.items() if key in over or key not in ("scenes", "profiles")}
     mixed = merged(touched, over, (), ("profiles", name), origins)
     mixed.setdefault("scenes", [{"id": "none", "shots": [{"id": "none"}]}])
     mixed["filmforge"] = 1
-    film = Film.read(mixed, (), reading)
-    return film, origins
+    return mixed, origins

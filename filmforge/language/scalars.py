@@ -25,16 +25,16 @@ class Size(NamedTuple):
 ID = r"[a-z][a-z0-9_-]*"
 SHOT_NAME = rf"({ID}/)?{ID}"
 MODEL_NAME = r"[a-z][a-z0-9._-]*"
-DURATION = r"\d{1,9}(\.\d{1,9})?s|\d{1,9}f|\d{2,3}:\d{2}:\d{2}:\d{2,3}"
-SIZE = r"[1-9]\d{0,4}x[1-9]\d{0,4}"
-RATE = r"\d{1,6}(\.\d{1,6})?|\d{1,9}/\d{1,9}"
+DURATION = r"[0-9]{1,9}(\.[0-9]{1,9})?s|[0-9]{1,9}f|[0-9]{2,3}:[0-9]{2}:[0-9]{2}:[0-9]{2,3}"
+SIZE = r"[1-9][0-9]{0,4}x[1-9][0-9]{0,4}"
+RATE = r"[0-9]{1,6}(\.[0-9]{1,6})?|[0-9]{1,9}/[0-9]{1,9}"
 COLOR = r"#[0-9a-fA-F]{6}"
 
-_SECONDS = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)s")
-_FRAMES = re.compile(r"(\d{1,9})f")
-_TIMECODE = re.compile(r"(\d{2,3}):(\d{2}):(\d{2})([:;.,])(\d{2,3})")
-_SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})")
-_RATE = re.compile(r"(\d{1,9})/(\d{1,9})")
+_SECONDS = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)s")
+_FRAMES = re.compile(r"([0-9]{1,9})f")
+_TIMECODE = re.compile(r"([0-9]{2,3}):([0-9]{2}):([0-9]{2})([:;.,])([0-9]{2,3})")
+_SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
+_RATE = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 _LARGEST_SIDE = 16_384
 _FASTEST = 1000
 
@@ -121,7 +121,8 @@ def written_duration(count: int, fps: Fraction) -> str:
     seconds = Fraction(count) / fps
     thousandths = seconds * 1000
     if thousandths.denominator == 1:
-        return f"{float(seconds):g}s"
+        whole, part = divmod(thousandths.numerator, 1000)
+        return f"{whole}.{part:03}".rstrip("0").rstrip(".") + "s"
     return f"{count}f"
 
 
@@ -179,7 +180,7 @@ def path(value: Any) -> str:
         raise ValueError(f"{shown(value)} is not a path: it holds a control character")
     if len(value.encode("utf-8", "surrogatepass")) > 4000 or max(map(len, value.split("/"))) > 255:
         raise ValueError(f"{shown(value)} is too long for a path")
-    if "\\" in value or re.match(r"[A-Za-z]:", value):
+    if "\\" in value or re.match(r"[A-Za-z]:/", value):
         raise ValueError(
             f"{shown(value)} is not a path of the project; write / between folders, relative to the film file"
         )
@@ -204,12 +205,8 @@ def number(value: Any) -> float:
     raise ValueError(f"{shown(value)} is not a number")
 
 
-def version(value: Any) -> int:
-    """The version of the language, which is 1. Raises ValueError."""
-    if type(value) is int and value == 1:
-        return 1
+def wrong_version(value: Any) -> str:
+    """What to say of a film whose version of the language is not 1."""
     if type(value) is int and value > 1:
-        raise ValueError(
-            f"the film is written in version {value} of the language, and this filmforge reads version 1"
-        )
-    raise ValueError(f"{shown(value)} is not a version of the language; write `filmforge: 1`")
+        return f"the film is in version {value} of the language, and this filmforge reads version 1"
+    return f"{shown(value)} is not a version of the language; write `filmforge: 1`"

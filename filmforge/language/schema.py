@@ -1,7 +1,7 @@
 """The JSON Schema of the film language, as editors want it: completion, descriptions, red underlines.
 
-It is made from the same declarations that films are read with, and kept in `schemas/film.schema.json`. What
-spans parts of a film (names that must exist, cycles, files) is for `filmforge check`.
+It is made from the models that films are read with, and kept in `schemas/film.schema.json`. What spans parts
+of a film (names that must exist, cycles, files) is for `filmforge check`.
 """
 
 from __future__ import annotations
@@ -11,22 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from filmforge.language.film import Film
-from filmforge.language.kinds import Either, MapOf, PartOf
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def json_schema() -> dict[str, Any]:
     """The schema, draft 2020-12, the same each time."""
-    parts: dict[str, Any] = {}
-    film = Film.schema(parts)
-    parts["Overlay"] = _overlay(film, parts)
-    return {
-        "$schema": DIALECT,
-        "title": "A film for filmforge",
-        **film,
-        "$defs": dict(sorted(parts.items())),
-    }
+    film = _without_titles(Film.model_json_schema(by_alias=True))
+    parts = film.pop("$defs")
+    film["properties"]["profiles"]["additionalProperties"] = {"$ref": "#/$defs/Overlay"}
+    parts["Overlay"] = _overlay(film)
+    defs = dict(sorted(parts.items()))
+    return {"$schema": DIALECT, "title": "A film for filmforge", **film, "$defs": defs}
 
 
 def schema_text() -> str:
@@ -41,23 +37,29 @@ def write_schema(path: str | Path) -> None:
     target.write_text(schema_text(), encoding="utf-8")
 
 
-def _overlay(film: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:
+def _overlay(film: dict[str, Any]) -> dict[str, Any]:
     """A profile: keys of the film, none of them required; what is merged may be given in part."""
     properties: dict[str, Any] = {}
-    for key, field in Film.fields.items():
-        if key in ("filmforge", "profiles"):
-            continue
-        described = {"description": film["properties"][key]["description"]}
-        merged = isinstance(field.kind, (MapOf, PartOf, Either))
-        properties[key] = (
-            described if merged else {**described, "anyOf": [field.kind.schema(parts), {"type": "null"}]}
-        )
+    for key, schema in film["properties"].items():
+        if key not in ("filmforge", "profiles"):
+            merged = "$ref" in json.dumps(schema) and schema.get("type") != "array"
+            properties[key] = {"description": schema["description"]} if merged else schema
     return {
         "type": "object",
         "description": "A profile, laid over the film key by key: lists are replaced, mappings merged.",
         "properties": properties,
         "additionalProperties": False,
     }
+
+
+def _without_titles(schema: Any) -> Any:
+    """The schema without the titles that pydantic makes of names; a field called `title` is none of them."""
+    if isinstance(schema, dict):
+        kept = {k: v for k, v in schema.items() if not (k == "title" and isinstance(v, str))}
+        return {key: _without_titles(value) for key, value in kept.items()}
+    if isinstance(schema, list):
+        return [_without_titles(one) for one in schema]
+    return schema
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Any, Final
 import yaml
 
 from filmforge.errors import FilmError, Problem
-from filmforge.language.kinds import Path
+from filmforge.language.reading import Path
 from filmforge.language.scalars import shown
 
 MOST_BYTES: Final = 8_000_000

@@ -44,7 +44,9 @@ def _render(work: Work) -> None:
 
 
 def _sample(work: Work, to: Any) -> None:
-    from filmforge.editing.stills import read_picture
+    import numpy as np
+
+    from filmforge.editing.plates import photo
     from filmforge.video_models import tensors
     from filmforge.video_models.lora_file import LoraUse
 
@@ -54,7 +56,7 @@ def _sample(work: Work, to: Any) -> None:
     model.set_loras(
         [LoraUse(work.inputs[f"lora.{entry['who']}"], entry["weight"]) for entry in params["loras"]]
     )
-    start = read_picture(work.inputs["start"]) if "start" in work.inputs else None
+    start = np.asarray(photo(work.inputs["start"])) if "start" in work.inputs else None
     width, height = params["size"]
     latents = model.sample(
         positive=positive,

@@ -1,4 +1,4 @@
-"""Results by content, records by key, locks, garbage collection and verification: everything a build keeps."""
+"""Everything a build keeps: results by content, records by key, locks, collection and verification."""
 
 from filmforge.store.blobs import Blob
 from filmforge.store.encoding import canonical, digest_of

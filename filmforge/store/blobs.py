@@ -1,9 +1,9 @@
 """Results by content: each file is named by the SHA-256 of its bytes and is never written again.
 
 A blob that was verified is remembered by its signature (size, times, inode), so that asking for it costs one
-`stat`. Any change to the file changes the signature; then its bytes are read again, and a blob that is not what
-its name says is set aside before anyone uses it. Reading every byte is for `verify`: a disk that rots without
-the file system noticing changes no signature.
+`stat`. Any change to the file changes the signature; then its bytes are read again, and a blob that is not
+what its name says is set aside before anyone uses it. Reading every byte is for `verify`: a disk that rots
+without the file system noticing changes no signature.
 """
 
 from __future__ import annotations
@@ -18,8 +18,13 @@ from pathlib import Path
 
 from filmforge.errors import StoreError
 from filmforge.store.files import Files, chunks, digest_file, on_disk, signature
+from filmforge.store.holder import tag_is_dead
 from filmforge.store.journal import Journal
 from filmforge.store.locks import Locks
+from filmforge.store.quarantine import Quarantine
+
+_DAMAGED = "is not what it was when it was stored"
+_PART = ".part."  # begins the name of an unfinished copy; its process follows
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +47,7 @@ class Blobs:
         locks: Locks,
         ensure: Callable[[], None],
         temporary: Callable[[], Path],
-        quarantine: Path,
-        warn: Callable[[str], None],
-        readonly: bool,
+        quarantine: Quarantine,
     ) -> None:
         self._root = root
         self._prefix = f"{root}/"
@@ -54,24 +57,22 @@ class Blobs:
         self._ensure = ensure
         self._temporary = temporary
         self._quarantine = quarantine
-        self._warn = warn
-        self._readonly = readonly
-        self._told: set[str] = set()
+        self._right: dict[str, bytes] = {}  # what this process has seen of `verified`
 
     def path(self, digest: str) -> Path:
         """Where the blob is, or would be. Open it for reading only; `has` says whether it can be trusted."""
-        return Path(self._place(digest))
+        return Path(f"{self._prefix}{digest[:2]}/{digest}")
 
     def put(self, path: Path) -> Blob:
         """Move a finished file in; `path` is gone afterwards. The file is on the disk when this returns.
 
-        A file in the store's `tmp/` (see `Store.new_file`) is renamed; one elsewhere, or one with further names
-        (hard links), is copied. Raises StoreError when it is no regular file, changes while it is read, or
-        the disk refuses.
+        A file in the store's `tmp/` (see `Store.new_file`) is renamed; one elsewhere, or one with further
+        names (hard links), is copied. Raises StoreError when it is no regular file, changes while it is read,
+        or the disk refuses.
         """
         self._ensure()
         with on_disk("keep a result", self._root):
-            before = os.lstat(path)
+            before = path.lstat()
             if not stat.S_ISREG(before.st_mode):
                 raise StoreError(f"{path} is not a regular file: a step's output must be one. Write it anew.")
             if before.st_nlink > 1:
@@ -79,7 +80,7 @@ class Blobs:
             self._files.protect(path)
             self._files.sync_file(path)
             digest = digest_file(path)
-            after = os.lstat(path)
+            after = path.lstat()
             if (before.st_size, before.st_mtime_ns, before.st_ino) != (
                 after.st_size,
                 after.st_mtime_ns,
@@ -111,29 +112,35 @@ class Blobs:
     def has(self, digest: str) -> bool:
         """Whether the blob is here and is what it was when its bytes were last read: one `stat`, mostly.
 
-        When its signature differs (touched, copied, written to) the bytes are read: a right blob is remembered
-        anew, a wrong one is set aside with one warning and counts as missing.
+        When its signature differs (touched, copied, written to) the bytes are read: a right blob is
+        remembered anew, a wrong one is set aside with one warning and counts as missing.
         """
         try:
-            now = signature(os.stat(self._place(digest)))
+            now = signature(os.stat(f"{self._prefix}{digest[:2]}/{digest}"))  # noqa: PTH116 - asked 10,000 times
         except OSError:
             return False
-        return self._verified.get(digest) == now or self.verify(digest)
+        if self._right.get(digest) == now:
+            return True
+        if self._verified.get(digest) == now:
+            self._right[digest] = now
+            return True
+        return self.verify(digest)
 
     def verify(self, digest: str) -> bool:
-        """Read every byte. False when the blob is missing, or wrong: then it is set aside with one warning."""
-        place = self._place(digest)
+        """Read every byte: False when the blob is missing, or wrong, which sets it aside with one warning."""
+        place = self.path(digest)
         try:
-            before = os.stat(place)
+            before = place.stat()
             if stat.S_ISREG(before.st_mode) and digest_file(place) == digest:
-                self._verified.put(digest, signature(before))
+                self._right[digest] = now = signature(before)
+                self._verified.put(digest, now)
                 return True
         except FileNotFoundError:
             return False
         except OSError as problem:
-            self._set_aside(digest, f"cannot be read ({problem.strerror})")
+            self._quarantine.take(place, f"cannot be read ({problem.strerror})")
             return False
-        self._set_aside(digest, "is not what it was when it was stored")
+        self._quarantine.take(place, _DAMAGED, before.st_ino)
         return False
 
     def copy_to(self, digest: str, target: Path) -> None:
@@ -142,29 +149,32 @@ class Blobs:
         Never a hard link: whoever edits the copy must not edit the store. Raises StoreError when the blob is
         missing or damaged (it is then set aside, and the next build makes it again), or the disk refuses.
         """
-        temporary = target.with_name(f".{self._temporary().name[-40:]}.part")
+        temporary = target.with_name(_PART + self._temporary().name)
         seen = hashlib.sha256()
 
         def hashed() -> Iterator[bytes]:
-            for chunk in chunks(self._place(digest)):
+            for chunk in chunks(self.path(digest)):
                 seen.update(chunk)
                 yield chunk
 
         with on_disk("write a copy", target.parent):
+            self._files.make_dirs(target.parent)
+            for left in target.parent.glob(f"{_PART}*"):
+                if tag_is_dead(left.name.removeprefix(_PART)):
+                    self._files.discard(left)
             try:
                 self._files.write_new(temporary, hashed())
             except FileNotFoundError as problem:
-                if not os.path.exists(self._place(digest)):
+                if not self.path(digest).exists():
                     raise StoreError(
-                        f"a result is missing from {self._root} ({digest[:12]}): build again, and it is made anew."
+                        f"a result is gone from {self._root} ({digest[:12]}). Build again: it is made anew."
                     ) from problem
                 raise
             try:
                 if seen.hexdigest() != digest:
-                    self._set_aside(digest, "is not what it was when it was stored")
+                    self._quarantine.take(self.path(digest), _DAMAGED)
                     raise StoreError(
-                        f"a result in {self._root} is damaged ({digest[:12]}): it was set aside; build again, "
-                        "and it is made anew."
+                        f"a result in {self._root} is damaged ({digest[:12]}). Build again: it is made anew."
                     )
                 self._files.sync_file(temporary)
                 self._files.rename(temporary, target)
@@ -183,7 +193,7 @@ class Blobs:
         the file system's time) or is not there."""
         with on_disk("remove a result", self._root), self._locks.guard():
             try:
-                status = os.stat(self._place(digest))
+                status = self.path(digest).stat()
             except FileNotFoundError:
                 return None
             if max(status.st_mtime, status.st_ctime) > unless_since:
@@ -206,7 +216,8 @@ class Blobs:
                 self._files.make_dirs(target.parent)
                 self._files.rename(path, target)
         self._files.sync_dir(target.parent)
-        self._verified.put(digest, signature(os.stat(target)))
+        self._right[digest] = now = signature(target.stat())
+        self._verified.put(digest, now)
 
     def _copied(self, path: Path) -> Blob:
         temporary = self._temporary()
@@ -218,24 +229,6 @@ class Blobs:
             raise
         self._files.discard(path)
         return blob
-
-    def _set_aside(self, digest: str, what: str) -> None:
-        moved = ""
-        if not self._readonly:
-            try:
-                self._files.make_dirs(self._quarantine)
-                self._files.rename(self.path(digest), self._quarantine / f"{digest}.{self._temporary().name}")
-                moved = "it was set aside and "
-            except FileNotFoundError:
-                return  # another process was quicker, and has warned
-            except OSError:
-                pass  # a place that cannot be written to: the file stays, and counts as missing all the same
-        if moved or digest not in self._told:
-            self._told.add(digest)
-            self._warn(f"a stored file {what}: {self._place(digest)}; {moved}will be made again")
-
-    def _place(self, digest: str) -> str:
-        return f"{self._prefix}{digest[:2]}/{digest}"
 
 
 def _entries(folder: Path | str) -> list[os.DirEntry[str]]:

@@ -1,8 +1,8 @@
 """One canonical encoding for everything that is hashed or sealed on the disk.
 
 Two values have the same bytes exactly when they are the same JSON value of the same types: 1, 1.0, "1" and
-True all differ, the order of a dict's keys does not matter. What has no such encoding is refused, since a part
-that cannot be hashed must stop caching loudly rather than be left out of a key.
+True all differ, the order of a dict's keys does not matter. What has no such encoding is refused, since a
+part that cannot be hashed must stop caching loudly rather than be left out of a key.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _encode = json.JSONEncoder(
 
 
 def canonical(value: object) -> bytes:
-    """The one encoding of `value`: compact JSON, keys sorted, floats by `repr`, text as it is (no normalisation).
+    """The one encoding of `value`: compact JSON, keys sorted, floats by `repr`, text as it stands.
 
     Lone surrogates keep their own bytes, so they cannot be mistaken for the character that a pair would form.
-    Raises TypeError, naming the place, for anything but dict with str keys, list, str, int, finite float, bool
-    and None: tuples, enums, numpy numbers and subclasses included.
+    Raises TypeError, naming the place, for anything but dict with str keys, list, str, int, finite float,
+    bool and None: tuples, enums, numpy numbers and subclasses included.
     """
     _refuse_others(value, "value")
     try:

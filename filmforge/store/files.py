@@ -1,8 +1,8 @@
 """The store's only way to the disk, so that a test can stand in for a full one, or one that loses its power.
 
 Every method is one thing a file system does, or fails to do. Nothing here is durable until `sync_file` and
-`sync_dir` say so; `replace` puts them in the order that survives a power loss: temporary name in the same file
-system, fsync, rename, fsync of the folder.
+`sync_dir` say so; `replace` puts them in the order that survives a power loss: temporary name in the same
+file system, fsync, rename, fsync of the folder.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import errno
 import fcntl
 import hashlib
 import os
+import secrets
+import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +20,8 @@ from types import TracebackType
 from filmforge.errors import StoreError
 
 CHUNK = 1 << 20  # bytes read at a time when hashing or copying
+_WORD = 0xFFFF_FFFF_FFFF_FFFF
+_packed = struct.Struct(">4Q").pack
 _FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync alone stops at the drive's cache
 
 
@@ -32,12 +36,12 @@ class Files:
                 self._write_all(descriptor, chunk)
         except BaseException:
             os.close(descriptor)
-            os.unlink(path)
+            path.unlink()
             raise
         os.close(descriptor)
 
     def append(self, path: Path, data: bytes) -> None:
-        """Add `data` to the end in one write, so that lines of several processes do not mix on a local disk."""
+        """Add `data` in one write: on a local disk, lines of several processes do not mix."""
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         try:
             os.write(descriptor, data)
@@ -57,24 +61,21 @@ class Files:
                 raise
 
     def rename(self, source: Path, target: Path) -> None:
-        os.replace(source, target)
+        source.replace(target)
 
     def link(self, source: Path, target: Path) -> None:
         """Give the file a second name, which must not exist: creation and content in one atomic act."""
-        os.link(source, target)
+        target.hardlink_to(source)
 
     def remove(self, path: Path) -> None:
-        os.unlink(path)
+        path.unlink()
 
     def make_dir(self, path: Path) -> None:
-        os.mkdir(path)
-
-    def remove_dir(self, path: Path) -> None:
-        os.rmdir(path)
+        path.mkdir()
 
     def protect(self, path: Path) -> None:
         """Make a file read-only, against editors and scripts; root may still write."""
-        os.chmod(path, 0o444)
+        path.chmod(0o444)
 
     def touch(self, path: Path) -> None:
         """Set the file's time to the file system's own now."""
@@ -184,19 +185,28 @@ def _told(problem: OSError, doing: str, where: Path) -> str:
     return f"{place}: {reason} ({problem.filename or where}). Check the disk, then build again."
 
 
-def chunks(path: Path | str) -> Iterator[bytes]:
+def chunks(path: Path) -> Iterator[bytes]:
     """The bytes of a file, piece by piece, whatever its size."""
-    with open(path, "rb", buffering=0) as file:
+    with path.open("rb", buffering=0) as file:
         while chunk := file.read(CHUNK):
             yield chunk
 
 
-def digest_file(path: Path | str) -> str:
+def digest_file(path: Path) -> str:
     """SHA-256, as 64 hex digits, of all bytes of a file."""
-    with open(path, "rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+    with path.open("rb", buffering=0) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def signature(status: os.stat_result) -> bytes:
     """What changes when a file's bytes do: size, time of writing, inode, and the time nobody can set back."""
-    return b"%x.%x.%x.%x" % (status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
+    times = status.st_mtime_ns & _WORD, status.st_ctime_ns & _WORD  # a tool may have written any year
+    return _packed(status.st_size, status.st_ino & _WORD, *times).hex().encode()
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file of the project in one step; what was there stays until the new bytes are on the disk.
+
+    Raises OSError, of which `path` is to blame.
+    """
+    Files().replace(path, data, path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part"))

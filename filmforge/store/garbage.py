@@ -1,12 +1,13 @@
 """Dropping what no film needs any more, safely beside running builds.
 
 Kept is what the caller names, what running builds have claimed, and what came in since the first of them
-began. Records go before their blobs, so that a stop in between leaves blobs that nobody names (dropped the next
-time), never a record without its blobs.
+began. Records go before their blobs, so that a stop in between leaves blobs that nobody names (dropped the
+next time), never a record without its blobs.
 """
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Set
@@ -44,7 +45,7 @@ def collect(
     claims = store.leases.running()
     now = store.files.now(store.new_file(""))
     # What entered after this moment may belong to a running build that has not claimed it yet.
-    settled = min([now] + [claim.began - 2.0 for claim in claims])
+    settled = min((claim.began - 2.0 for claim in claims), default=math.inf)
     needed = set(keep).union(*(claim.keys for claim in claims))
 
     records: dict[str, tuple[float, Record]] = {}
@@ -84,7 +85,7 @@ def collect(
                 loose.append(digest)
                 total -= sizes.get(digest, 0)
 
-    since = {digest: now for digest in loose} | {digest: now - _YOUNG for digest in orphans}
+    since = dict.fromkeys(loose, math.inf) | dict.fromkeys(orphans, now - _YOUNG)
     freed = blobs = 0
     if not dry_run:
         for key in dropped:
@@ -126,7 +127,8 @@ def _scratch(
     for path in _listed(store.root / "work"):
         if path.name in needed or store.locks.holder(path.name) is not None:
             continue
-        # Unfinished work is worth a second chance: a checkpoint of hours of training, whose build was stopped.
+        # Unfinished work is worth a second chance: a checkpoint of hours of training, whose build was
+        # stopped.
         if now - _changed(path) > (_ABANDONED if max_age is None else max_age):
             gone.append(path)
     freed = 0

@@ -1,8 +1,8 @@
 """Who holds a lock, a lease or a temporary file, and whether that process can still be alive.
 
-A process is known by its number together with the time it started, within one run of one machine (boot) and one
-number space (containers have their own). Of a process elsewhere only its heartbeat is known: the time of the
-file it holds, which it touches every few seconds.
+A process is known by its number together with the time it started, within one run of one machine (boot) and
+one number space (containers have their own). Of a process elsewhere only its heartbeat is known: the time of
+the file it holds, which it touches every few seconds.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import functools
 import hashlib
 import os
 import platform
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ _SCHEMA = "filmforge.holder/1"
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """One process, as it writes itself down. `since` is UTC in ISO form, `token` makes every holding unique."""
+    """One process, as it writes itself down. `since`: UTC in ISO form; `token` makes every holding unique."""
 
     host: str
     pid: int
@@ -47,11 +48,6 @@ class Holder:
         pid = os.getpid()
         return (self.host, self.boot, self.space, self.pid, self.started) == (*_here(), pid, _my_start(pid))
 
-    @property
-    def tag(self) -> str:
-        """A short word for file names, from which `tag_is_dead` can tell later whether the process is gone."""
-        return f"{_machine(self.host, self.boot, self.space)}.{self.pid}.{self.started}"
-
 
 def decoded(document: bytes) -> Holder | None:
     """The holder in a file's bytes; None when they are empty, cut off or anything else."""
@@ -70,12 +66,18 @@ def myself(token: str = "") -> Holder:
     return Holder(host, pid, _my_start(pid), boot, space, since, token)
 
 
+@functools.lru_cache(maxsize=1)
+def tag(pid: int) -> str:
+    """A word for the names of a process's files, from which `tag_is_dead` tells whether it is gone."""
+    return f"{_machine(*_here())}.{pid}.{_my_start(pid)}"
+
+
 def is_dead(holder: Holder, silence: Callable[[], float]) -> bool:
     """Whether the holder is certainly gone. `silence()`: seconds since its last heartbeat, by one clock.
 
-    On this machine and in this number space the operating system knows, and a silent holder may live (a laptop
-    that slept). A holder of another run of this machine, or elsewhere, is judged by its silence. A machine is
-    never taken for another of the same name: their boots differ.
+    On this machine and in this number space the operating system knows, and a silent holder may live (a
+    laptop that slept). A holder of another run of this machine, or elsewhere, is judged by its silence. A
+    machine is never taken for another of the same name: their boots differ.
     """
     if (holder.host, holder.boot, holder.space) == _here():
         return _has_ended(holder.pid, holder.started)
@@ -87,7 +89,7 @@ def is_dead(holder: Holder, silence: Callable[[], float]) -> bool:
 
 
 def tag_is_dead(tag: str) -> bool:
-    """Whether the process that a temporary file's name begins with ran here and is gone; False when unknown."""
+    """Whether the process whose tag begins a file's name ran here and is gone; False when unknown."""
     machine, _, rest = tag.partition(".")
     pid, _, started = rest.partition(".")
     if machine != _machine(*_here()) or not pid.isdigit():
@@ -149,8 +151,6 @@ def _start_of(pid: int) -> str | None:
 
 
 def _up_for() -> float:
-    import time
-
     import psutil
 
-    return time.time() - psutil.boot_time()
+    return time.time() - float(psutil.boot_time())

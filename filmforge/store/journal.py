@@ -1,9 +1,9 @@
 """A cache file of checksummed lines, appended to by any number of processes; never the truth, only quick.
 
-A line is `crc32 key rest`: eight hex digits, a key of 64 hex digits, bytes without newlines. The last line of a
-key counts. What is cut off, overwritten, mixed up or flipped fails its checksum and is as if it had never been
-written, so nothing here needs a lock or an fsync, on a network folder neither. The owner checks each line
-against the file that it describes (by its signature) before believing it.
+A line is `crc32 key rest`: eight hex digits, a key of 64 hex digits, bytes without newlines. The last line of
+a key counts. What is cut off, overwritten, mixed up or flipped fails its checksum and is as if it had never
+been written, so nothing here needs a lock or an fsync, on a network folder neither. The owner checks each
+line against the file that it describes (by its signature) before believing it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _REST = 74
 
 
 class Journal:
-    """A persistent `dict[key, bytes]` that may forget: a lost line costs a second look at the truth, no more."""
+    """A persistent `dict[key, bytes]` that may forget: a lost line costs a second look at the truth."""
 
     def __init__(self, path: Path, files: Files, *, readonly: bool = False) -> None:
         self._path = path
@@ -70,10 +70,10 @@ class Journal:
     def catch_up(self) -> bool:
         """Read what other processes have added since; True if there was anything."""
         try:
-            status = os.stat(self._path)
+            status = self._path.stat()
             if status.st_ino == self._identity and status.st_size == self._read_to:
                 return False
-            with open(self._path, "rb", buffering=0) as file:
+            with self._path.open("rb", buffering=0) as file:
                 status = os.fstat(file.fileno())
                 if status.st_ino != self._identity or status.st_size < self._read_to:
                     self._identity, self._read_to = status.st_ino, 0

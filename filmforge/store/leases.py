@@ -1,7 +1,7 @@
 """What running builds need, so that garbage collection beside them leaves it alone.
 
-A build writes its keys to a file of its own under `builds/`, with itself as the holder; when it is gone, so is
-its claim.
+A build writes its keys to a file of its own under `builds/`, with itself as the holder; when it is gone, so
+is its claim.
 """
 
 from __future__ import annotations

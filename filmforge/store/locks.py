@@ -1,11 +1,12 @@
 """Locks that two processes, on one machine or several, never hold at once, and that no dead process keeps.
 
-A lock is a file that comes into being with its holder's name in it (written aside, then linked: one atomic act
-on every file system that shared folders use). It is removed by its holder, or by whoever finds the holder dead.
-All removals happen under one guard, a kernel lock (flock) held for microseconds that vanishes with its process:
-so of several that find a holder dead exactly one removes it, and none removes the lock of whoever came next.
-Where a network folder has no flock between machines, two machines that find the same third one dead within the
-same microseconds could both go on; results are filed by content, so that costs a step done twice, never a wrong one.
+A lock is a file that comes into being with its holder's name in it (written aside, then linked: one atomic
+act on every file system that shared folders use). It is removed by its holder, or by whoever finds the holder
+dead. All removals happen under one guard, a kernel lock (flock) held for microseconds that vanishes with its
+process: so of several that find a holder dead exactly one removes it, and none removes the lock of whoever
+came next. Where a network folder has no flock between machines, two machines that find the same third one
+dead within the same microseconds could both go on; results are filed by content, so that costs a step done
+twice, never a wrong one.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _GUARD_PATIENCE = 10.0  # seconds; a process stopped inside the guard must not s
 _HELD: set[str] = set()  # tokens of all that this process holds, in any store and any thread
 
 
-class LockBusy(StoreError):
+class LockBusy(StoreError):  # noqa: N818 - a state of affairs, which a build expects
     """Another process holds the lock. `holder` says which."""
 
     def __init__(self, name: str, holder: Holder) -> None:
@@ -54,7 +55,7 @@ class Lock:
 
 
 class Heartbeat:
-    """Touches the files that this process holds, so that other machines see it alive. One thread, started late."""
+    """Touches the files that this process holds, so that other machines see it alive. One thread for all."""
 
     def __init__(self, files: Files, every: float = HEARTBEAT) -> None:
         self._files = files
@@ -81,6 +82,9 @@ class Heartbeat:
             time.sleep(self._every)
             with self._guard:
                 paths = list(self._paths)
+                if not paths:
+                    self._thread = None
+                    return
             for path in paths:
                 with contextlib.suppress(
                     OSError
@@ -179,7 +183,8 @@ class Locks:
                 except FileExistsError:
                     return None
                 except OSError:
-                    # No hard links here: created empty and then filled, which the guard hides from reclaimers.
+                    # No hard links here: created empty and then filled, which the guard hides from
+                    # reclaimers.
                     with self.guard():
                         try:
                             self._files.write_new(path, me.encoded())
@@ -213,8 +218,8 @@ class Locks:
         """Whether the holder of the file is gone. `watched`: seconds for which we saw no heartbeat on it."""
         if holder.is_me():
             return bool(holder.token) and holder.token not in _HELD
-        # Two clocks: the file system's (its own now, less the last touch) and ours, while we watched. The second
-        # covers a machine whose clock was set back.
+        # Two clocks: the file system's (its own now, less the last touch) and ours, while we watched. The
+        # second covers a machine whose clock was set back.
         return is_dead(holder, lambda: max(watched, self._silence(path)))
 
     def _silence(self, path: Path) -> float:

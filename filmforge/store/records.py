@@ -1,9 +1,9 @@
-"""What each step made, by its key: one small file a record, and a journal that makes ten thousand look-ups quick.
+"""What each step made, by its key: a small file each, and a journal that makes ten thousand look-ups quick.
 
-The record files are the truth: JSON that carries its schema and its own checksum, put there in one rename after
-the blobs that it names. The journal holds copies of them under the record file's signature; a copy is believed
-only while `stat` says that the file is the same. So a journal that is lost, damaged, or that others write to at
-the same moment costs time and never a wrong answer.
+The record files are the truth: JSON that carries its schema and its own checksum, put there in one rename
+after the blobs that it names. The journal holds copies of them under the record file's signature; a copy is
+believed only while `stat` says that the file is the same. So a journal that is lost, damaged, or that others
+write to at the same moment costs time and never a wrong answer.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from filmforge.store.blobs import Blob, Blobs
 from filmforge.store.encoding import canonical, seal, unseal
 from filmforge.store.files import Files, on_disk, signature
 from filmforge.store.journal import Journal
+from filmforge.store.quarantine import Quarantine
 
 SCHEMA = "filmforge.record/1"
+_decode = json.JSONDecoder().raw_decode
 _KEY = re.compile(r"[0-9a-f]{64}").fullmatch
 
 
@@ -29,9 +31,9 @@ _KEY = re.compile(r"[0-9a-f]{64}").fullmatch
 class Record:
     """What one step made. `key` in 64 hex digits; `params` and `provenance` plain JSON data.
 
-    `inputs`: role -> digest, `outputs`: role -> blob. `seconds`: how long the step took. `made_at`: UTC in ISO
-    form. `environment`: a short name for what it ran in (versions, device), not part of the key, kept where it
-    can be compared without reading all of the provenance.
+    `inputs`: role -> digest, `outputs`: role -> blob. `seconds`: how long the step took. `made_at`: UTC in
+    ISO form. `environment`: a short name for what it ran in (versions, device), not part of the key, kept
+    where it can be compared without reading all of the provenance.
     """
 
     key: str
@@ -68,6 +70,7 @@ class Records:
         *,
         blobs: Blobs,
         journal: Journal,
+        quarantine: Quarantine,
         ensure: Callable[[], None],
         temporary: Callable[[], Path],
     ) -> None:
@@ -76,6 +79,7 @@ class Records:
         self._files = files
         self._blobs = blobs
         self._journal = journal
+        self._quarantine = quarantine
         self._ensure = ensure
         self._temporary = temporary
         self._known: dict[str, tuple[bytes, Record]] = {}
@@ -118,7 +122,7 @@ class Records:
         }
 
     def put(self, record: Record) -> None:
-        """File a record, its blobs being stored already. On the disk when this returns; replaces an older one.
+        """File a record, its blobs being stored already; on the disk when this returns. It replaces an older.
 
         Raises StoreError when the disk refuses, TypeError when params or provenance are not plain JSON data,
         ValueError when the key is none.
@@ -130,13 +134,14 @@ class Records:
         place = self._place(record.key)
         with on_disk("keep a record", self._root):
             self._files.replace(Path(place), document, self._temporary())
-            now = signature(os.stat(place))
+            now = signature(Path(place).stat())
         self._known[record.key] = (now, record)
         self._journal.put(record.key, _line(now, record, document))
 
     def forget(self, key: str) -> None:
         """Remove a record: its step will run again. Nothing happens when there is none."""
         self._known.pop(key, None)
+        self._ensure()
         with on_disk("forget a record", self._root):
             try:
                 self._files.remove(Path(self._place(key)))
@@ -163,18 +168,14 @@ class Records:
 
     def read(self, key: str) -> Record | None:
         """The record as its file has it, whatever the journal says; None when missing or damaged."""
-        try:
-            document = Path(self._place(key)).read_bytes()
-        except OSError:
-            return None
-        record = _parsed(document)
-        return record if record is not None and record.key == key else None
+        found = self._read(Path(self._place(key)))
+        return found[2] if found is not None else None
 
     def _look(self, key: str) -> tuple[Record | None, bytes | None]:
         """The record, and the line to add to the journal when it did not have it."""
         place = self._place(key)
         try:
-            now = signature(os.stat(place))
+            now = signature(os.stat(place))  # noqa: PTH116 - asked 10,000 times
         except OSError:
             return None, None
         known = self._known.get(key)
@@ -185,17 +186,28 @@ class Records:
             record = _unpacked(key, line)
             self._known[key] = (now, record)
             return record, None
+        found = self._read(Path(place))
+        if found is None:
+            return None, None
+        self._known[key] = (found[0], found[2])
+        return found[2], _line(found[0], found[2], found[1])
+
+    def _read(self, path: Path) -> tuple[bytes, bytes, Record] | None:
+        """Signature, document and record of a file; a damaged one is set aside."""
         try:
-            with open(place, "rb", buffering=0) as file:
-                now = signature(os.fstat(file.fileno()))
+            with path.open("rb", buffering=0) as file:
+                status = os.fstat(file.fileno())
                 document = file.readall()
-        except OSError:
-            return None, None
-        read = _parsed(document)
-        if read is None or read.key != key:
-            return None, None
-        self._known[key] = (now, read)
-        return read, _line(now, read, document)
+        except FileNotFoundError:
+            return None
+        except OSError as problem:
+            self._quarantine.take(path, f"cannot be read ({problem.strerror})")
+            return None
+        record = _parsed(document)
+        if record is None or record.key != path.stem:
+            self._quarantine.take(path, "is damaged", status.st_ino)
+            return None
+        return signature(status), document, record
 
     def _place(self, key: str) -> str:
         return f"{self._prefix}{key[:2]}/{key}.json"
@@ -226,7 +238,7 @@ def _line(now: bytes, record: Record, document: bytes) -> bytes:
 
 def _unpacked(key: str, line: bytes) -> Record:
     _, head, document = line.split(b"\t", 2)
-    environment, outputs = json.loads(head)
+    environment, outputs = _decode(head.decode("utf-8", "surrogatepass"))[0]
     record = Record.__new__(Record)
     record.__dict__.update(
         key=key,

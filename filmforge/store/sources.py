@@ -1,7 +1,7 @@
 """The digests of the project's own files, each read once and remembered until it changes.
 
-A file counts as the same while its size, times and inode do. The time of its last change (ctime) cannot be set
-back by a tool, but it has a grain: a file that was changed just before it was read could be changed again
+A file counts as the same while its size, times and inode do. The time of its last change (ctime) cannot be
+set back by a tool, but it has a grain: a file that was changed just before it was read could be changed again
 within the same grain. Such a file is read again next time rather than trusted.
 """
 
@@ -33,20 +33,21 @@ class SourceIndex:
 
         Raises StoreError, naming the file, when it cannot be read or is being written to.
         """
-        place = os.path.abspath(path)
+        place = Path(os.path.abspath(path))  # noqa: PTH100 - a link stays one: its file may change
         key = hashlib.sha256(os.fsencode(place)).hexdigest()
-        with on_disk(f"read {os.path.basename(place)}", Path(place).parent):
+        with on_disk(f"read {place.name}", place.parent):
             for _ in range(_TRIES):
-                now = _signature(os.stat(place))
+                now = _signature(place.stat())
                 known = self._journal.get(key)
                 if known is not None and known.startswith(now + b" "):
                     return known[len(now) + 1 :].decode()
                 asked = self._clock()
                 digest = digest_file(place)
-                status = os.stat(place)
+                status = place.stat()
                 if _signature(status) != now:
                     continue
-                # Times in the future are those of another clock, or of one that was set back: no grain of ours.
+                # Times in the future are those of another clock, or of one that was set back: no grain of
+                # ours.
                 if all(abs(asked - at) > GRAIN for at in (status.st_mtime, status.st_ctime)):
                     self._journal.put(key, now + b" " + digest.encode())
                 return digest

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from pathlib import Path
 
@@ -21,11 +22,12 @@ from filmforge.store.blobs import Blobs
 from filmforge.store.encoding import seal, unseal
 from filmforge.store.files import Files, on_disk
 from filmforge.store.garbage import GcReport, collect
-from filmforge.store.holder import Holder, myself
+from filmforge.store.holder import Holder, tag
 from filmforge.store.journal import Journal
 from filmforge.store.leases import Lease, Leases
 from filmforge.store.locks import Heartbeat, Lock, Locks
 from filmforge.store.memo import Memo
+from filmforge.store.quarantine import Quarantine
 from filmforge.store.records import Records
 from filmforge.store.sources import SourceIndex
 from filmforge.store.verification import VerifyReport, verify
@@ -40,10 +42,10 @@ UPGRADES: Mapping[int, Callable[[Path], None]] = {}
 
 
 class Store:
-    """One store folder. Making this object touches nothing: reading from a folder that is not there finds nothing.
+    """One store folder. Making this object touches nothing; reading where no folder is finds nothing.
 
-    `readonly`: never write, not even a cache; damaged files are reported and stay where they are. A store in a
-    place that cannot be written to can also be read without it. `warn` is told of each damaged file, once.
+    `readonly`: never write, not even a cache; damaged files are reported and stay where they are. A store in
+    a place that cannot be written to can also be read without it. `warn` is told of each damaged file, once.
     Raises StoreError when the folder is no store, or one of a later version.
     """
 
@@ -58,7 +60,6 @@ class Store:
         self.root = root.absolute()
         self.readonly = readonly
         self.files = files or Files()
-        self._warn = warn or logging.getLogger("filmforge.store").warning
         self._ready = False
         self._count = itertools.count()
         heartbeat = Heartbeat(self.files)
@@ -68,6 +69,14 @@ class Store:
 
         self.locks = Locks(self.root / "locks", self.files, self._temporary, heartbeat)
         self.leases = Leases(self.root / "builds", self.files, self._temporary, self.locks, heartbeat)
+        quarantine = Quarantine(
+            self.root / "quarantine",
+            self.files,
+            locks=self.locks,
+            temporary=self._temporary,
+            warn=warn or logging.getLogger("filmforge.store").warning,
+            readonly=readonly,
+        )
         self.blobs = Blobs(
             self.root / "blobs",
             self.files,
@@ -75,24 +84,29 @@ class Store:
             locks=self.locks,
             ensure=self._ensure,
             temporary=self._temporary,
-            quarantine=self.root / "quarantine",
-            warn=self._warn,
-            readonly=readonly,
+            quarantine=quarantine,
         )
         self.records = Records(
             self.root / "records",
             self.files,
             blobs=self.blobs,
             journal=journal("records"),
+            quarantine=quarantine,
             ensure=self._ensure,
             temporary=self._temporary,
         )
         self.sources = SourceIndex(journal("sources"))
-        self.memo = Memo(self.root / "films", self.files, ensure=self._ensure, temporary=self._temporary)
+        self.memo = Memo(
+            self.root / "films",
+            self.files,
+            quarantine=quarantine,
+            ensure=self._ensure,
+            temporary=self._temporary,
+        )
         self._version()
 
     def new_file(self, suffix: str = "") -> Path:
-        """A path for a file that does not exist yet, in the store's own file system; give it to `blobs.put`."""
+        """A path for a file (or folder) that does not exist yet, in the store's own file system."""
         self._ensure()
         path = self._temporary()
         return path.with_name(path.name + suffix)
@@ -171,7 +185,7 @@ class Store:
             return verify(self, progress)
 
     def _temporary(self) -> Path:
-        return self.root / "tmp" / f"{myself().tag}.{next(self._count)}"
+        return self.root / "tmp" / f"{tag(os.getpid())}.{next(self._count)}"
 
     def _ensure(self) -> None:
         """Make the folder a store, if it is none yet; any number of processes may do so at once."""
@@ -208,8 +222,8 @@ class Store:
         version = int(value["version"])
         if version > VERSION:
             raise StoreError(
-                f"the store {self.root} was made by a later filmforge (layout {version}, this one knows {VERSION}): "
-                "upgrade filmforge, or choose another place for the store."
+                f"the store {self.root} was made by a later filmforge (layout {version}; this one knows "
+                f"{VERSION}). Upgrade filmforge, or choose another place for the store."
             )
         return version
 

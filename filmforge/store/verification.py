@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What was read, and what was found wrong. `steps`: those that the next build that needs them makes again."""
+    """What was read, and what was found wrong. `steps`: those that are made again when next needed."""
 
     blobs: int
     bytes: int

@@ -92,9 +92,8 @@ class _Sketch:
         if not any(word in prompt for word in _NOBODY):
             tall = self.height * (2.3 if close else 0.22 if wide else 0.52)
             at = self.width * self.chance.choice((0.33, 0.4, 0.6, 0.67))
-            self._figure(
-                at, self.height * 1.12 if close else max(horizon + tall * 0.35, self.height * 0.86), tall
-            )
+            stands = max(horizon + tall * 0.35, self.height * 0.86)
+            self._figure(at, self.height * 0.1 + tall if close else stands, tall)
         move = next((direction for words, direction in _MOVES if words in prompt), None)
         if move:
             self._arrow(move)

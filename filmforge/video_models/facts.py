@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from filmforge.errors import FilmforgeError
+from filmforge.video_models.prior_captions import POCKET_PRIOR, PRIOR
 
 Precision = Literal["bf16", "fp16", "fp32", "fp8", "int8", "nf4"]
 
@@ -139,36 +140,6 @@ _NOT_YET = "{} can be checked and planned, and not rendered yet; name another mo
 
 _WAN_TARGETS = (r"blocks\.\d+\.attn[12]\.(to_q|to_k|to_v|to_out\.0)", r"blocks\.\d+\.ffn\.net\.(0\.proj|2)")
 
-# What a LoRA must leave as it was: people and things that photos of one character could leak into.
-_PRIOR = (
-    "",
-    "a portrait of a woman with long hair, soft light",
-    "a man in a dark suit walks down a busy street",
-    "two people talk at a table in a restaurant",
-    "a child runs across a meadow in summer",
-    "an old man reads a newspaper on a bench",
-    "a young woman in a yellow coat looks out of a window",
-    "a group of friends laughs around a camp fire at night",
-    "a dog sleeps on a carpet",
-    "a mountain lake at sunrise, mist over the water",
-    "a city street in the rain at night, neon signs",
-    "an empty room with wooden furniture",
-)
-_POCKET_PRIOR = (
-    "",
-    "a red fox walks to the right, full shot, a winding path over green hills, by day",
-    "a blue owl waves, medium shot, a theatre stage with red curtains",
-    "a green frog jumps up and down, full shot, a harbour with sailing boats, at dusk",
-    "a girl in a yellow dress walks to the left, wide shot, a little village, by day",
-    "a girl in a blue coat waves hello, medium shot, a sandy beach with a parasol",
-    "an old fisherman in a green coat stands still, full shot, a cliff above the sea, at night",
-    "a sailor in a red coat sways from side to side, medium shot, in a small boat on the sea, rain",
-    "a purple rabbit spins around, full shot, snowy mountains, snow is falling",
-    "an orange cat sleeps, close-up, a cosy room with a lamp",
-    "a white bear raises a lantern, full shot, a pine forest, at night",
-    "a pink cat and a brown bear look around, wide shot, a lighthouse on a cliff by the sea",
-)
-
 # The negative prompt that the authors of Wan sample with; the model was tuned with it, in this language.
 _WAN_NEGATIVE = (
     "色调艳丽，过曝，静态，细节模糊不清，字幕，风格，作品，画作，画面，静止，整体发灰，最差质量，低质量，"
@@ -203,7 +174,7 @@ _POCKET = Facts(
         frames=9,
         batch=8,
         warmup=20,
-        prior_captions=_POCKET_PRIOR,
+        prior_captions=POCKET_PRIOR,
         buckets=False,
     ),
     renders=True,
@@ -234,7 +205,7 @@ _WAN_5B = Facts(
         targets=_WAN_TARGETS,
         size=(640, 352),
         frames=25,
-        prior_captions=_PRIOR,
+        prior_captions=PRIOR,
     ),
     renders=True,
     sources=(
@@ -329,7 +300,7 @@ _HUNYUAN = Facts(
         ),
         size=(640, 352),
         frames=17,
-        prior_captions=_PRIOR,
+        prior_captions=PRIOR,
     ),
     unfinished=_NOT_YET.format("hunyuan-video"),
     sources=(
@@ -363,7 +334,7 @@ _MOCHI = Facts(
         targets=(r"transformer_blocks\.\d+\.attn1\.(to_q|to_k|to_v|to_out\.0)",),
         size=(848, 480),
         frames=37,
-        prior_captions=_PRIOR,
+        prior_captions=PRIOR,
         sampling="uniform",
     ),
     unfinished=_NOT_YET.format("mochi-1"),
@@ -400,7 +371,7 @@ _LTX = Facts(
         targets=(r"transformer_blocks\.\d+\.attn[12]\.(to_q|to_k|to_v|to_out\.0)",),
         size=(704, 480),
         frames=25,
-        prior_captions=_PRIOR,
+        prior_captions=PRIOR,
     ),
     unfinished=_NOT_YET.format("ltx-video"),
     sources=(

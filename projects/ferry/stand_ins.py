@@ -1,4 +1,4 @@
-"""Draws the stand-ins for photos of Ines: `python projects/ferry/stand_ins.py`. They are not photos, and say so."""
+"""Draws the stand-ins for photos of Ines, marked as such: `python projects/ferry/stand_ins.py`."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def stand_in(background: tuple[int, int, int], size: float, aside: int) -> Image
     oval(8, 142, 120, 44, (28, 36, 62))  # collar
     for side in (-1, 1):
         oval(14 + side * 40, 34, 11, 9, (48, 42, 44))
-    draw.line([(512 + 2 * aside - 24 * size, 570), (512 + 2 * aside + 50 * size, 570)], fill=(120, 78, 70), width=9)
+    draw.line(
+        [(512 + 2 * aside - 24 * size, 570), (512 + 2 * aside + 50 * size, 570)], fill=(120, 78, 70), width=9
+    )
     draw.rectangle((0, 944, 1024, 1024), fill=(20, 22, 26))
     draw.text((40, 956), "STAND-IN, NOT A PHOTO", fill=(240, 236, 226), font_size=46)
     return image.resize((512, 512), Image.Resampling.LANCZOS)

@@ -27,7 +27,7 @@ SAW = "AY*0.85!0.9@1 S AO*1.2!1.1@5 Y UH*0.7@3 R L*1.3 AY*1.0!1.2@4 T*0.65!0.7@-
 
 
 def write_ogg(path: Path, wave: Wave, quality: float) -> None:
-    """Vorbis. Its stream number is set to 1: the library draws one at random, and bytes would differ each time."""
+    """Vorbis. The stream number is set to 1: the library draws one at random, so bytes would differ."""
     with soundfile.SoundFile(
         path, "w", RATE, wave.shape[1], format="OGG", subtype="VORBIS", compression_level=1.0 - quality
     ) as out:
@@ -75,7 +75,9 @@ def make_all(folder: Path) -> list[Path]:
         write_ogg(folder / name, make(), quality)
     lines = {"mira-promised.flac": (PROMISED, MIRA, 3), "otto-saw.flac": (SAW, OTTO, 4)}
     for name, (notation, who, seed) in lines.items():
-        soundfile.write(folder / name, voice.speak(voice.line(notation), who, seed), voice.RATE, subtype="PCM_16")
+        soundfile.write(
+            folder / name, voice.speak(voice.line(notation), who, seed), voice.RATE, subtype="PCM_16"
+        )
     return [folder / name for name in (*sounds, *lines)]
 
 

@@ -45,15 +45,24 @@ def lantern(table: Table, x: float, y: float, size: float) -> None:
     def part(points: list[tuple[float, float]], colour: RGB, height: float = 7, rim: float = 3) -> None:
         table.sheet(turned(points, (x, y), -4, size), colour, height=height, rim=rim)
 
-    handle = [(60 * math.cos(math.radians(t)), -96 - 62 * math.sin(math.radians(t))) for t in range(-8, 189, 6)]
-    inner = [(47 * math.cos(math.radians(t)), -96 - 49 * math.sin(math.radians(t))) for t in range(188, -9, -6)]
+    handle = [
+        (60 * math.cos(math.radians(t)), -96 - 62 * math.sin(math.radians(t))) for t in range(-8, 189, 6)
+    ]
+    inner = [
+        (47 * math.cos(math.radians(t)), -96 - 49 * math.sin(math.radians(t))) for t in range(188, -9, -6)
+    ]
     part([*handle, *inner], (70, 62, 74))
     part([(-40, -128), (40, -128), (70, -84), (-70, -84)], (60, 52, 66))
     part(rounded(-58, -86, 58, 92, 14), (255, 222, 120), rim=0)
     part(rounded(-46, -74, 46, 80, 10), (255, 236, 166), height=0, rim=0)
     flame = curve([(0, -46), (24, 4), (22, 38), (0, 54), (-22, 38), (-24, 4), (0, -46)])
     part(flame, (255, 176, 62), height=2, rim=0)
-    part(curve([(0, -12), (11, 18), (9, 36), (0, 44), (-9, 36), (-11, 18), (0, -12)]), (255, 246, 210), height=0, rim=0)
+    part(
+        curve([(0, -12), (11, 18), (9, 36), (0, 44), (-9, 36), (-11, 18), (0, -12)]),
+        (255, 246, 210),
+        height=0,
+        rim=0,
+    )
     for side in (-1, 1):
         part(rounded(side * 52 - 8, -88, side * 52 + 8, 94, 6), (60, 52, 66), height=4, rim=0)
     part(rounded(-76, 86, 76, 116, 8), (60, 52, 66))
@@ -71,8 +80,14 @@ def boat(table: Table, x: float, y: float, size: float, degrees: float) -> None:
     part(curve([(-78, 6), (78, 6), (54, 40), (-52, 40), (-78, 6)], 3), RED)
     for row, blue in enumerate(((70, 140, 180), (46, 104, 156))):
         half = 130 - 26 * row  # the sea is a bowl: each wave shorter than the one behind it
-        crest = [(-half + half * i / 16, 30 + 18 * row - 7 * abs(math.sin(math.pi * (i + row) / 4))) for i in range(33)]
-        bowl = [(half * math.cos(math.radians(t)), 30 + 18 * row + 34 * math.sin(math.radians(t))) for t in range(0, 181, 6)]
+        crest = [
+            (-half + half * i / 16, 30 + 18 * row - 7 * abs(math.sin(math.pi * (i + row) / 4)))
+            for i in range(33)
+        ]
+        bowl = [
+            (half * math.cos(math.radians(t)), 30 + 18 * row + 34 * math.sin(math.radians(t)))
+            for t in range(0, 181, 6)
+        ]
         part([*crest, *bowl], blue)
 
 
@@ -87,8 +102,8 @@ def star(table: Table, x: float, y: float, radius: float, degrees: float, colour
     for arm in range(5):
         for step in (0.3, 0.5, 0.68):
             a = math.radians(72 * arm)
-            dot = [(step * radius * math.sin(a) + 4 * math.cos(t / 2), -step * radius * math.cos(a) + 4 * math.sin(t / 2))
-                   for t in range(13)]  # fmt: skip
+            x0, y0 = step * radius * math.sin(a), -step * radius * math.cos(a)
+            dot = [(x0 + 4 * math.cos(t / 2), y0 + 4 * math.sin(t / 2)) for t in range(13)]
             table.sheet(turned(dot, (x, y), degrees), CREAM, height=0)
 
 
@@ -125,25 +140,29 @@ def letter(photo: Image.Image) -> Image.Image:
         y = -262 + row * 112
         table.sheet(turned(rounded(-400, y, 400, y + 2.4, 1), centre, tilt), (222, 214, 200), height=0)
     table.sheet(turned(rounded(-455, -4, 455, 2, 1), centre, tilt), (238, 228, 208), height=1.5, shade=0.25)
-    lines = (("Dear Mira,", -390), ("I'll be back", -350), ("before the storm.", -350), ("Keep the light", -350),
-             ("burning!", -350))  # fmt: skip
-    for row, (text, left) in enumerate(lines):
-        start = turned([(left, -266 + row * 112)], centre, tilt)[0]
+    for row, text in enumerate(
+        ("Dear Mira,", "I'll be back", "before the storm.", "Keep the light", "burning!")
+    ):
+        start = turned([(-350 if row else -390, -266 + row * 112)], centre, tilt)[0]
         write(table, text, start, 41, tilt, PEN, seed=20 + row)
     write(table, "Otto", turned([(120, 330)], centre, tilt)[0], 54, tilt - 5, PEN, seed=31)
     boat(table, *turned([(-190, 352)], centre, tilt)[0], 1.0, tilt)
     table.picture(photo, (1612, 336), 440, -7)
     for x, y, degrees in ((1420, 218, -42), (1792, 226, 34)):  # tape
-        table.sheet(turned(rounded(-62, -19, 62, 19, 2), (x, y), degrees), (240, 206, 120), height=2, shade=0.3)
+        table.sheet(
+            turned(rounded(-62, -19, 62, 19, 2), (x, y), degrees), (240, 206, 120), height=2, shade=0.3
+        )
     lantern(table, 235, 520, 1.5)
     star(table, 1660, 905, 92, 14, (238, 146, 84))
     star(table, 345, 960, 58, -20, (232, 120, 108))
     pencil(table, 1420, 985, -8)
-    return table.lit(((235, 530, 400, 1.0), (980, 470, 620, 0.62)), ambient=(52, 60, 92), lamp=(255, 232, 190))
+    return table.lit(
+        ((235, 530, 400, 1.0), (980, 470, 620, 0.62)), ambient=(52, 60, 92), lamp=(255, 232, 190)
+    )
 
 
 def grade(teal: float, amber: float, contrast: float, warmth: float) -> str:
-    """A .cube of 17 points a side: `teal` into the shadows, `amber` into the lights, 0..1 each and best small.
+    """A .cube of 17 points a side: `teal` into the shadows, `amber` into the lights, 0..1, best small.
 
     The format is Adobe's "Cube LUT Specification 1.0": red varies fastest.
     """
@@ -154,7 +173,9 @@ def grade(teal: float, amber: float, contrast: float, warmth: float) -> str:
     shadow, high = (1 - light) ** 2, light**2
     # Black stays black and white stays white: the tint leaves at both ends.
     tint = 4 * light * (1 - light)
-    rgb = rgb + tint * (shadow * teal * np.array([-0.45, 0.12, 0.33]) + high * amber * np.array([0.35, 0.05, -0.40]))
+    rgb = rgb + tint * (
+        shadow * teal * np.array([-0.45, 0.12, 0.33]) + high * amber * np.array([0.35, 0.05, -0.40])
+    )
     rgb = rgb + warmth * tint * np.array([0.05, 0.01, -0.05])
     curved = rgb + contrast * np.sin(2 * np.pi * (rgb - 0.5)) / (2 * np.pi)
     rows = "\n".join(" ".join(f"{v:.6f}" for v in row) for row in np.clip(curved, 0, 1))
@@ -162,7 +183,7 @@ def grade(teal: float, amber: float, contrast: float, warmth: float) -> str:
 
 
 def make_all(folder: Path) -> list[Path]:
-    """Writes the stills and the grades under `folder`, and returns their paths. About ten seconds of one core."""
+    """Writes the stills and the grades under `folder`, and returns their paths. Some seconds of one core."""
     stills, looks = folder / "stills", folder / "looks"
     for made in (stills, looks):
         made.mkdir(parents=True, exist_ok=True)

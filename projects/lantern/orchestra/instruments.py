@@ -28,10 +28,16 @@ def _clock(seconds: float) -> Wave:
     return np.arange(int(seconds * RATE)) / RATE
 
 
-def _partial(out: Wave, t: Wave, frequency: float, amount: float, decay: float, phase: float = 0.0) -> None:
-    """Adds one dying sine to `out`, for as long as it can be heard (nine decays: -78 dB)."""
-    n = min(len(t), int(9 * decay * RATE))
-    out[:n] += amount * np.sin(2 * np.pi * frequency * t[:n] + phase) * np.exp(-t[:n] / decay)
+def _partial(out: Wave, frequency: float, amount: float, decay: float, phase: float = 0.0) -> None:
+    """Adds one sine that dies away over `decay` seconds, for as long as it is heard (nine decays: -78 dB).
+
+    A dying sine is a geometric series: 512 powers of its step, times powers of the 512th. Quicker than sines.
+    """
+    count = min(len(out), int(9 * min(decay, 60.0) * RATE))
+    step = (2j * np.pi * frequency - 1 / decay) / RATE
+    within = np.exp(step * np.arange(512) + 1j * phase)
+    across = np.exp(step * 512 * np.arange(count // 512 + 1))
+    out[:count] += amount * np.outer(across, within).imag.ravel()[:count]
 
 
 def _released(wave: Wave, seconds: float) -> Wave:
@@ -45,12 +51,18 @@ def music_box(frequency: float, seconds: float, loud: float) -> Wave:
     """A steel tine plucked by a pin: nearly a sine that rings, and a glassy knock at the start."""
     t = _clock(seconds)
     ring = 1.5 * (600.0 / frequency) ** 0.5
-    partials = ((1.0, 1.0, ring), (1.0015, 0.35, ring * 0.8), (2.0, 0.16, ring * 0.45), (3.01, 0.05, ring * 0.25),
-                (5.42, 0.14 * loud, 0.11), (8.93, 0.05 * loud, 0.05))  # a bar's overtones die at once
+    partials = (
+        (1.0, 1.0, ring),
+        (1.0015, 0.35, ring * 0.8),
+        (2.0, 0.16, ring * 0.45),
+        (3.01, 0.05, ring * 0.25),
+        (5.42, 0.14 * loud, 0.11),
+        (8.93, 0.05 * loud, 0.05),
+    )  # a bar's overtones die at once
     out = np.zeros_like(t)
     for ratio, amount, decay in partials:
         if frequency * ratio < RATE / 2.2:
-            _partial(out, t, frequency * ratio, amount, decay)
+            _partial(out, frequency * ratio, amount, decay)
     out *= 1 - np.exp(-t / 0.0012)
     return _released(out * loud, 0.08)
 
@@ -63,7 +75,7 @@ def plucked(frequency: float, seconds: float, loud: float) -> Wave:
         sharp = frequency * n * np.sqrt(1 + 0.00012 * n * n)
         amount = np.sin(np.pi * n * 0.21) / n * np.exp(-n * (0.16 - 0.10 * loud))
         decay = 1.3 * (196.0 / frequency) ** 0.4 / (1 + 0.22 * (n - 1))
-        _partial(out, t, sharp, amount, decay, 0.4 * n)
+        _partial(out, sharp, amount, decay, 0.4 * n)
     out *= 1 - np.exp(-t / 0.0025)
     return _released(out * loud * 1.3, 0.06)
 
@@ -73,11 +85,10 @@ def harmonium(frequency: float, seconds: float, loud: float) -> Wave:
     t = _clock(seconds)
     bellows = 1 + 0.07 * np.sin(2 * np.pi * 0.9 * t) + 0.03 * np.sin(2 * np.pi * 4.6 * t + 1.0)
     out = np.zeros_like(t)
-    for detune, share in ((0.9987, 0.5), (1.0016, 0.5)):
+    for detune in (0.9987, 1.0016):
         for n in range(1, int(min(18, 5200 / frequency)) + 1):
             body = 1.0 / (1 + ((frequency * n - 700) / 900) ** 2) + 0.25
-            amount = share * body / n**1.15
-            out += amount * np.sin(2 * np.pi * frequency * detune * n * t + 0.9 * n * n)
+            _partial(out, frequency * detune * n, 0.5 * body / n**1.15, 1e6, 0.9 * n * n)
     speak = min(0.35, seconds / 3)
     envelope = np.clip(t / speak, 0, 1)
     envelope = envelope * envelope * (3 - 2 * envelope)
@@ -87,12 +98,22 @@ def harmonium(frequency: float, seconds: float, loud: float) -> Wave:
 def bell(frequency: float, seconds: float, loud: float) -> Wave:
     """A small bronze bell. `frequency` is the note one hears, an octave above the hum."""
     t = _clock(seconds)
-    partials = ((0.5, 0.35, 3.2), (1.0, 0.6, 2.0), (1.003, 0.3, 1.8), (1.19, 0.55, 1.5), (1.5, 0.25, 1.0),
-                (2.0, 0.7, 1.1), (2.51, 0.25, 0.6), (2.66, 0.2, 0.5), (3.01, 0.3, 0.45), (4.17, 0.2, 0.25),
-                (5.43, 0.12, 0.15))
+    partials = (
+        (0.5, 0.35, 3.2),
+        (1.0, 0.6, 2.0),
+        (1.003, 0.3, 1.8),
+        (1.19, 0.55, 1.5),
+        (1.5, 0.25, 1.0),
+        (2.0, 0.7, 1.1),
+        (2.51, 0.25, 0.6),
+        (2.66, 0.2, 0.5),
+        (3.01, 0.3, 0.45),
+        (4.17, 0.2, 0.25),
+        (5.43, 0.12, 0.15),
+    )
     out = np.zeros_like(t)
     for ratio, amount, decay in partials:
-        _partial(out, t, frequency * ratio, amount, decay, ratio)
+        _partial(out, frequency * ratio, amount, decay, ratio)
     out *= 1 - np.exp(-t / 0.001)
     return _released(out * loud * 0.4, 0.3)
 
@@ -105,7 +126,7 @@ def convolve(wave: Wave, response: Wave) -> Wave:
 
 
 def room(dry: Wave, seconds: float, wet: float, seed: int, rate: int = RATE) -> Wave:
-    """`dry`, of shape (samples, 2), in a wooden room that rings for `seconds`; the tail is added to its length.
+    """`dry`, of shape (samples, 2), in a wooden room that rings for `seconds`, its tail added.
 
     The room is noise that dies away, its highs sooner than its lows, other noise for each ear.
     """

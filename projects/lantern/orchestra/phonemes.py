@@ -53,7 +53,9 @@ def _vowel(ms: float, *formants: tuple[float, float, float]) -> Phoneme:
     return Phoneme("vowel", ms, formants[0], formants[1] if len(formants) > 1 else None, reach=55.0)
 
 
-def _stop(ms: float, formants: tuple[float, float, float], noise: Noise, vot: float, voiced: float) -> Phoneme:
+def _stop(
+    ms: float, formants: tuple[float, float, float], noise: Noise, vot: float, voiced: float
+) -> Phoneme:
     return Phoneme("stop", ms, formants, voiced=voiced, noise=noise, breath=0.0 if voiced else 0.8, vot=vot)
 
 
@@ -78,9 +80,15 @@ PHONEMES: dict[str, Phoneme] = {
     "L": Phoneme("glide", 75, (330, 1150, 2900), widths=(60.0, 110.0, 200.0), voiced=0.5, reach=32.0),
     "W": Phoneme("glide", 70, (310, 650, 2200), widths=(60.0, 90.0, 120.0), voiced=0.65, reach=75.0),
     "Y": Phoneme("glide", 65, (280, 2150, 3000), widths=(50.0, 220.0, 400.0), voiced=0.7, reach=70.0),
-    "M": Phoneme("nasal", 75, (300, 1050, 2150), widths=(70.0, 220.0, 220.0), voiced=0.55, reach=28.0, nasal=True),
-    "N": Phoneme("nasal", 70, (300, 1500, 2500), widths=(70.0, 300.0, 300.0), voiced=0.55, reach=30.0, nasal=True),
-    "NG": Phoneme("nasal", 80, (300, 2000, 2650), widths=(70.0, 300.0, 300.0), voiced=0.5, reach=45.0, nasal=True),
+    "M": Phoneme(
+        "nasal", 75, (300, 1050, 2150), widths=(70.0, 220.0, 220.0), voiced=0.55, reach=28.0, nasal=True
+    ),
+    "N": Phoneme(
+        "nasal", 70, (300, 1500, 2500), widths=(70.0, 300.0, 300.0), voiced=0.55, reach=30.0, nasal=True
+    ),
+    "NG": Phoneme(
+        "nasal", 80, (300, 2000, 2650), widths=(70.0, 300.0, 300.0), voiced=0.5, reach=45.0, nasal=True
+    ),
     "F": Phoneme("fricative", 105, (340, 1100, 2080), voiced=0.0, noise=LIPS),
     "V": Phoneme("fricative", 65, (260, 1150, 2150), voiced=0.45, noise=LIPS),
     "TH": Phoneme("fricative", 100, (330, 1350, 2550), voiced=0.0, noise=TEETH),

@@ -1,8 +1,8 @@
 """The tune: "Keep the light", for music box, harmonium and plucked strings, in D minor and then in D major.
 
-Twenty bars of 6/8, two seconds each, laid along the film: the title (bar 0), the storm and the letter (1 to 4),
-the sea and the lamp (5 to 8, climbing), the moment Otto sees the light (9, at 0:18, where D minor turns to
-D major), the harbour in the morning (10 to 14), and a coda for the credits (15 to 19).
+Twenty bars of 6/8, two seconds each, laid along the film: the title (bar 0), the storm and the letter
+(1 to 4), the sea and the lamp (5 to 8, climbing), the moment Otto sees the light (9, at 0:18, where D minor
+turns to D major), the harbour in the morning (10 to 14), and a coda for the credits (15 to 19).
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def tune() -> Wave:
 
     for bar, (line, (bass, chord)) in enumerate(zip(MELODY.strip().splitlines(), HARMONY, strict=True)):
         start, notes = bar * BAR, chord.split()
-        # The last bars slow down, each note later by a hair more, as a music box does when its spring is spent.
+        # The last bars slow down, each note later by a hair more: the spring of the box is spent.
         spent = 0.06 * max(0, bar - 17)
         now = 0.0
         for word in line.split(","):
@@ -84,7 +84,11 @@ def tune() -> Wave:
         last = bar == len(HARMONY) - 1
         for i, name in enumerate([bass, *notes]):
             held = BAR + (1.6 if last else 0.35)
-            play(harmonium(pitch(name), held, 0.055 * REEDS[bar] / 100), start - 0.12 * (bar > 0), -0.5 + 0.25 * i)
+            play(
+                harmonium(pitch(name), held, 0.055 * REEDS[bar] / 100),
+                start - 0.12 * (bar > 0),
+                -0.5 + 0.25 * i,
+            )
         strings = [bass, *notes, notes[-1]]
         for step, which in enumerate(BROKEN):
             loud = STRINGS[bar] / 100 * (1.0 if step in (0, 3) else 0.72)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from orchestra.phonemes import PHONEMES, Noise, Phoneme
 
 RATE = 16000
@@ -120,7 +121,13 @@ def _source_levels(
             voice += [(start + edge, level), (held, level), (end - 0.002, level), (end, level)]
             last = i + 1 == len(cast) or cast[i + 1].kind == "pause"
             puff *= 0.45 if last else 1.0
-            breath += [(start, 0.0), (release, 0.0), (release + 0.008, puff), (end - 0.006, puff * 0.6), (end, 0.0)]
+            breath += [
+                (start, 0.0),
+                (release, 0.0),
+                (release + 0.008, puff),
+                (end - 0.006, puff * 0.6),
+                (end, 0.0),
+            ]
         else:
             voice += [(start + edge, level), (end - edge, level)]
             breath += [(start, 0.0), (start + edge, puff), (end - edge, puff), (end, 0.0)]
@@ -138,7 +145,9 @@ def _pitch(sounds: list[Sound], spans: list[tuple[float, float]], who: Speaker, 
     else:
         tune = np.zeros(count)
     kernel = np.hanning(int(0.09 * RATE))
-    tune = np.convolve(np.pad(tune, len(kernel) // 2, mode="edge"), kernel / kernel.sum(), mode="valid")[:count]
+    tune = np.convolve(np.pad(tune, len(kernel) // 2, mode="edge"), kernel / kernel.sum(), mode="valid")[
+        :count
+    ]
     flutter = sum(np.sin(2 * np.pi * f * times + f) for f in (12.7, 7.1, 4.7)) / 3
     return np.asarray(who.pitch * 2 ** (tune / 12) * (1 + 0.012 * flutter))
 
@@ -151,7 +160,7 @@ def _softened(wave: Track, corner: float, rate: int) -> Track:
 
 
 def _buzz(pitch: Track, who: Speaker, rng: np.random.Generator) -> Track:
-    """The flow through the glottis, differentiated: one pulse a period, at four times RATE, then thinned out."""
+    """The flow through the glottis, differentiated: a pulse a period, at four times RATE, then thinned."""
     fine = np.repeat(pitch, 4)
     stray = np.repeat(rng.standard_normal(len(pitch) // 64 + 2), 256)[: len(fine)]
     phase = np.cumsum(fine * (1 + who.rough * stray) / (4 * RATE)) % 1.0
@@ -220,7 +229,7 @@ def _mouth(
 
 
 def _nose(cast: list[Phoneme], spans: list[tuple[float, float]], count: int) -> Track:
-    """How open the way through the nose is, 0..1; it opens a little before a nasal and closes a little after."""
+    """How open the way through the nose is, 0..1; it opens a little before a nasal, and closes after."""
     points: list[tuple[float, float]] = [(0.0, 0.0)]
     for phoneme, (start, end) in zip(cast, spans, strict=True):
         if phoneme.nasal:
@@ -281,7 +290,10 @@ def _hiss(noise: Noise, count: int, rng: np.random.Generator) -> Track:
 
 
 def _hisses(
-    sounds: list[Sound], cast: list[Phoneme], spans: list[tuple[float, float]], count: int,
+    sounds: list[Sound],
+    cast: list[Phoneme],
+    spans: list[tuple[float, float]],
+    count: int,
     rng: np.random.Generator,
 ) -> Track:
     """Fricatives for as long as they last, and the bursts of stops at their release."""
@@ -291,15 +303,28 @@ def _hisses(
             continue
         if phoneme.kind == "stop":
             release = end - phoneme.vot / 1000
-            points = [(0.0, 0.0), (release - 0.001, 0.0), (release, 1.0), (release + 0.006, 0.8),
-                      (release + 0.006 + phoneme.vot / 2500, 0.0), (count / RATE, 0.0)]
+            points = [
+                (0.0, 0.0),
+                (release - 0.001, 0.0),
+                (release, 1.0),
+                (release + 0.006, 0.8),
+                (release + 0.006 + phoneme.vot / 2500, 0.0),
+                (count / RATE, 0.0),
+            ]
             times, values = zip(*points, strict=True)
             envelope = np.interp(np.arange(count) / RATE, times, values)
         else:
             edge = min(0.03, (end - start) / 3)
             weak = 0.5 if phoneme.voiced else 1.0
             envelope = weak * _ramped(
-                [(0.0, 0.0), (start - 0.005, 0.0), (start + edge, 1.0), (end - edge, 1.0), (end + 0.005, 0.0)], count
+                [
+                    (0.0, 0.0),
+                    (start - 0.005, 0.0),
+                    (start + edge, 1.0),
+                    (end - edge, 1.0),
+                    (end + 0.005, 0.0),
+                ],
+                count,
             )
         out += _hiss(phoneme.noise, count, rng) * envelope * sound.loud
     return out

@@ -52,12 +52,16 @@ def storm(seconds: float) -> Wave:
             out[:, ear] += _band(rng, count, centre * 0.96, centre * 1.04) * 0.10 * howl * gust
         out[:, ear] += _band(rng, count, 2200, 7500) * 0.045 * _wander(rng, count, 0.6, 0.7, 1.0)  # rain
         drops = rng.random(count) < 90 / RATE
-        patter = np.convolve(drops * rng.uniform(0.2, 1.0, count), np.exp(-np.arange(160) / 30), mode="full")[:count]
+        patter = np.convolve(drops * rng.uniform(0.2, 1.0, count), np.exp(-np.arange(160) / 30), mode="full")[
+            :count
+        ]
         out[:, ear] += patter * _band(rng, count, 1500, 9000) * 0.16
     t = np.arange(count) / RATE
     surge = np.clip(np.sin(2 * np.pi * t / 4.3 - 0.8), 0, 1) ** 2  # a wave breaks every 4.3 seconds
     for ear in range(_EARS):
-        out[:, ear] += (_band(rng, count, 90, 900) * 0.22 + _band(rng, count, 900, 3500) * 0.06 * surge) * surge
+        out[:, ear] += (
+            _band(rng, count, 90, 900) * 0.22 + _band(rng, count, 900, 3500) * 0.06 * surge
+        ) * surge
     return _finished(out, 0.4, 0.8)
 
 
@@ -67,9 +71,16 @@ def thunder() -> Wave:
     count = 5 * RATE
     t = np.arange(count) / RATE
     out = np.zeros((count, _EARS))
-    for at, level, decay, high in ((0.05, 0.9, 0.12, 1500), (0.12, 1.0, 0.5, 420), (0.75, 0.8, 0.8, 240),
-                                   (1.5, 0.65, 1.0, 170), (2.4, 0.4, 1.0, 140)):
-        swell = np.where(t > at, (1 - np.exp(-(t - at).clip(0) / (decay * 0.12))) * np.exp(-(t - at).clip(0) / decay), 0)
+    for at, level, decay, high in (
+        (0.05, 0.9, 0.12, 1500),
+        (0.12, 1.0, 0.5, 420),
+        (0.75, 0.8, 0.8, 240),
+        (1.5, 0.65, 1.0, 170),
+        (2.4, 0.4, 1.0, 140),
+    ):
+        swell = np.where(
+            t > at, (1 - np.exp(-(t - at).clip(0) / (decay * 0.12))) * np.exp(-(t - at).clip(0) / decay), 0
+        )
         shared = _band(rng, count, 35, high)
         for ear in range(_EARS):
             own = _band(rng, count, 35, high)
@@ -85,7 +96,9 @@ def _gull(rng: np.random.Generator, start: float) -> Wave:
     tune = start * (0.72 + 0.42 * np.sin(np.pi * x**0.6) - 0.18 * x)
     phase = 2 * np.pi * np.cumsum(tune * (1 + 0.012 * np.sin(2 * np.pi * 38 * t))) / RATE
     cry = sum(a * np.sin(n * phase) for n, a in ((1, 0.5), (2, 1.0), (3, 0.6), (4, 0.3), (5, 0.12)))
-    return np.asarray(cry * np.sin(np.pi * x) ** 0.6 * (0.85 + 0.15 * rng.standard_normal(len(t)).cumsum() / 90))
+    return np.asarray(
+        cry * np.sin(np.pi * x) ** 0.6 * (0.85 + 0.15 * rng.standard_normal(len(t)).cumsum() / 90)
+    )
 
 
 def harbour(seconds: float) -> Wave:
@@ -98,7 +111,12 @@ def harbour(seconds: float) -> Wave:
         lap = 0.35 + 0.65 * (0.5 + 0.5 * np.sin(2 * np.pi * t / 3.1 + 0.7 * ear)) ** 3
         out[:, ear] += _band(rng, count, 180, 1100) * 0.05 * lap + _band(rng, count, 1500, 5000) * 0.012 * lap
     gulls = np.zeros((count, _EARS))
-    for at, notes, side, level in ((0.5, 3, 0.7, 0.11), (2.6, 2, 0.2, 0.06), (4.4, 4, 0.45, 0.09), (7.6, 3, 0.8, 0.07)):
+    for at, notes, side, level in (
+        (0.5, 3, 0.7, 0.11),
+        (2.6, 2, 0.2, 0.06),
+        (4.4, 4, 0.45, 0.09),
+        (7.6, 3, 0.8, 0.07),
+    ):
         now, base = at, rng.uniform(820, 1000)
         for _ in range(notes):
             cry = _gull(rng, base) * level
@@ -119,7 +137,12 @@ def foghorn() -> Wave:
     horn = np.zeros_like(t)
     for frequency, share in ((116.5, 1.0), (146.8, 0.7)):
         for n in range(1, 14):
-            horn += share * np.sin(2 * np.pi * frequency * n * t + n) / n**0.9 * np.exp(-((frequency * n / 900) ** 2))
+            horn += (
+                share
+                * np.sin(2 * np.pi * frequency * n * t + n)
+                / n**0.9
+                * np.exp(-((frequency * n / 900) ** 2))
+            )
     dry = np.stack([horn * envelope * 0.8, horn * envelope], axis=1) * 0.2
     dry = np.pad(dry, ((0, int(1.8 * RATE)), (0, 0)))
     return _finished(room(dry, 2.2, 0.9, seed=13)[: len(dry)], 0.02, 0.8, 0.7)

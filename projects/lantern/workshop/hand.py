@@ -1,7 +1,7 @@
 """A handwriting: letters as strokes of a pen, drawn for this film, with what letters its letter needs.
 
-A letter is its width and its strokes; x grows to the right and y upwards, 0 the line written on, 1 the height of
-a small letter, 2 of a tall one, -1 the depth of a tail. Strokes are smooth curves through their points.
+A letter is its width and its strokes; x grows to the right and y upwards, 0 the line written on, 1 the height
+of a small letter, 2 of a tall one, -1 the depth of a tail. Strokes are smooth curves through their points.
 """
 
 from __future__ import annotations
@@ -46,7 +46,13 @@ LETTERS: dict[str, tuple[float, str]] = {
 
 
 def write(
-    table: Table, text: str, at: tuple[float, float], size: float, degrees: float, ink: tuple[int, int, int], seed: int
+    table: Table,
+    text: str,
+    at: tuple[float, float],
+    size: float,
+    degrees: float,
+    ink: tuple[int, int, int],
+    seed: int,
 ) -> None:
     """Writes one line. `at` is the left end of its base line, `size` the height of a small letter in pixels.
 
@@ -61,7 +67,7 @@ def write(
         width, strokes = LETTERS[letter]
         drop, lean, grow = rng.normal(0, 0.035), 0.16 + rng.normal(0, 0.02), 1 + rng.normal(0, 0.025)
         for stroke in filter(None, strokes.split(";")):
-            points = [tuple(float(v) for v in pair.split(",")) for pair in stroke.split()]
+            points = [(float(x), float(y)) for x, y in (pair.split(",") for pair in stroke.split())]
             smooth = curve(points, 24)
             for i, (x, y) in enumerate(smooth):
                 along = i / max(1, len(smooth) - 1)

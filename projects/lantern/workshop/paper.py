@@ -1,7 +1,7 @@
 """Cut paper: sheets with a cream edge, laid on a picture so that they cast soft shadows.
 
-A sheet is a shape (a mask), a colour and a height above what lies below. Coordinates are those of the finished
-picture; drawing happens at SCALE times its size and is brought down at the end, so edges are smooth.
+A sheet is a shape (a mask), a colour and a height above what lies below. Coordinates are those of the
+finished picture; drawing happens at SCALE times its size and is brought down at the end, so edges are smooth.
 """
 
 from __future__ import annotations
@@ -37,8 +37,10 @@ class Table:
         ImageDraw.Draw(mask).polygon([(x * SCALE, y * SCALE) for x, y in points], fill=255)
         return mask
 
-    def lay(self, mask: Image.Image, colour: RGB, *, height: float = 6, rim: float = 0, shade: float = 0.5) -> None:
-        """Lays a sheet: its shadow falls to the lower right, `height` pixels away; `rim` is its cream edge."""
+    def lay(
+        self, mask: Image.Image, colour: RGB, *, height: float = 6, rim: float = 0, shade: float = 0.5
+    ) -> None:
+        """Lays a sheet: its shadow falls to the lower right, `height` pixels off; `rim` is its cream edge."""
         box = mask.getbbox()
         if box is None:
             return
@@ -54,11 +56,15 @@ class Table:
             shadow = small.filter(ImageFilter.GaussianBlur(height * 0.8 * SCALE / 4)).resize(mask.size)
             self.image.paste(INK, box, shadow.point(lambda v: int(v * shade)))
         if rim:
-            grown = mask.filter(ImageFilter.GaussianBlur(rim * SCALE / 2)).point(lambda v: 255 if v > 20 else 0)
+            grown = mask.filter(ImageFilter.GaussianBlur(rim * SCALE / 2)).point(
+                lambda v: 255 if v > 20 else 0
+            )
             self.image.paste(CREAM, box, ImageChops.lighter(grown, mask))
         self.image.paste(colour, box, mask)
 
-    def sheet(self, points: Points, colour: RGB, *, height: float = 6, rim: float = 0, shade: float = 0.5) -> None:
+    def sheet(
+        self, points: Points, colour: RGB, *, height: float = 6, rim: float = 0, shade: float = 0.5
+    ) -> None:
         """Lays a polygon."""
         self.lay(self.shape(points), colour, height=height, rim=rim, shade=shade)
 
@@ -92,15 +98,22 @@ class Table:
         grain = np.random.default_rng(11).normal(0, 1, (pixels.shape[0] // 3 + 1, pixels.shape[1] // 3 + 1))
         soft = Image.fromarray(grain.astype(np.float32)).resize(small.size, Image.Resampling.BICUBIC)
         pixels = pixels * colour * (1 + 0.012 * np.asarray(soft)[..., None])
-        pixels = np.where(pixels > 0.8, 0.8 + 0.2 * np.tanh((pixels - 0.8) / 0.2), pixels)  # paper does not burn out
+        pixels = np.where(
+            pixels > 0.8, 0.8 + 0.2 * np.tanh((pixels - 0.8) / 0.2), pixels
+        )  # paper does not burn out
         return Image.fromarray((np.clip(pixels, 0, 1) * 255 + 0.5).astype(np.uint8))
 
 
-def turned(points: Points, centre: tuple[float, float], degrees: float, size: float = 1.0) -> list[tuple[float, float]]:
+def turned(
+    points: Points, centre: tuple[float, float], degrees: float, size: float = 1.0
+) -> list[tuple[float, float]]:
     """`points` around (0, 0), scaled by `size`, turned clockwise and moved to `centre`."""
     a = math.radians(degrees)
     return [
-        (centre[0] + size * (x * math.cos(a) - y * math.sin(a)), centre[1] + size * (x * math.sin(a) + y * math.cos(a)))
+        (
+            centre[0] + size * (x * math.cos(a) - y * math.sin(a)),
+            centre[1] + size * (x * math.sin(a) + y * math.cos(a)),
+        )
         for x, y in points
     ]
 
@@ -119,12 +132,15 @@ def rounded(left: float, top: float, right: float, bottom: float, radius: float)
 def curve(points: Points, steps: int = 12) -> list[tuple[float, float]]:
     """A smooth line through all points (Catmull-Rom)."""
     padded = [points[0], *points, points[-1]]
+
+    def between(a: float, b: float, c: float, d: float, t: float) -> float:
+        return 0.5 * (
+            2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3
+        )
+
     out = []
     for p0, p1, p2, p3 in zip(padded, padded[1:], padded[2:], padded[3:], strict=False):
         for step in range(steps):
             t = step / steps
-            out.append(tuple(
-                0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t * t + (3 * b - a - 3 * c + d) * t**3)
-                for a, b, c, d in zip(p0, p1, p2, p3, strict=True)
-            ))  # fmt: skip
-    return [*out, points[-1]]  # type: ignore[list-item]
+            out.append((between(p0[0], p1[0], p2[0], p3[0], t), between(p0[1], p1[1], p2[1], p3[1], t)))
+    return [*out, points[-1]]

@@ -8,20 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from filmforge.errors import FilmError, FilmforgeError, MediaError, Problem, WeightsError
+from filmforge.errors import LoraError, MediaError, Problem, WeightsError
 from filmforge.language.film import Film
-from filmforge.plan.lock import Lock
-from filmforge.plan.models import Pinned, ResolvedModel, resolve_model
-from filmforge.plan.step import Source
+from filmforge.language.load import Loaded
+from filmforge.planning.lock import Lock
+from filmforge.planning.models import Pinned, ResolvedModel, resolve_model
+from filmforge.planning.step import Source
 from filmforge.store import Store
 from filmforge.video_models.facts import facts_of
 
 PHOTOS = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 CLIPS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".gif"})
 _MEDIA = "media"
+_BROKEN: Mapping[str, Any] = {"kind": "broken", "seconds": "1", "sound": True}
 
 Probe = Callable[[Path], Mapping[str, Any]]
 """Reads a media file and gives {"kind", "seconds": "a/b" or None, "sound": bool}; raises MediaError."""
@@ -31,17 +33,22 @@ Probe = Callable[[Path], Mapping[str, Any]]
 class World:
     """The files around one film. `probe` is asked once for each content."""
 
-    film: Film
+    loaded: Loaded
     folder: Path
     store: Store
     lock: Lock
     probe: Probe
     notes: list[str] = field(default_factory=list)
+    broken: list[Problem] = field(default_factory=list)
     read: dict[str, str] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
     _models: dict[str, ResolvedModel] = field(default_factory=dict)
     _media: dict[str, Any] | None = None
     _changed: bool = False
+
+    @property
+    def film(self) -> Film:
+        return self.loaded.film
 
     def source(self, path: str) -> Source:
         """The file at `path`, by content."""
@@ -54,8 +61,21 @@ class World:
         """The duration of a media file in seconds."""
         seconds = self._about(path).get("seconds")
         if seconds is None:
-            raise MediaError(f"{path} has no duration: a clip or a sound is wanted here")
+            self._refuse(path, f"{path} has no duration: a clip or a sound is wanted here")
+            return Fraction(1)
         return Fraction(str(seconds))
+
+    def seen(self, path: str, kind: str) -> None:
+        """Refuse a file that is not a picture (`image`) or not footage (`video`), as is wanted."""
+        found = self._about(path).get("kind")
+        if found not in (kind, "broken"):
+            wanted = {"image": "a picture", "video": "footage"}[kind]
+            self._refuse(path, f"{path} is {found} where {wanted} is wanted")
+
+    def heard(self, path: str) -> None:
+        """Refuse a file that is to be heard and has no sound."""
+        if not self._about(path).get("sound"):
+            self._refuse(path, f"{path} has no sound in it; name another file, or remove it")
 
     def photos(self, folder: str) -> list[tuple[Source, str | None]]:
         """The photos and clips of a folder, each with the words of NAME.txt beside it, in order of names."""
@@ -70,7 +90,7 @@ class World:
             words = self.text(f"{folder}/{caption.name}") if caption.is_file() else None
             found.append((self.source(name), words))
         if not found:
-            raise MediaError(f"{folder} holds no photos; put PNG, JPEG or WebP pictures or short clips there")
+            self._refuse(folder, f"{folder} holds no photos; put PNG, JPEG or WebP pictures or short clips there")
         return found
 
     def text(self, path: str) -> str:
@@ -78,10 +98,10 @@ class World:
         try:
             self.source(path)
             return (self.folder / path).read_text(encoding="utf-8-sig")
-        except OSError as error:
-            raise self._missing(path, error) from None
-        except UnicodeDecodeError as error:
-            raise MediaError(f"{path} is not a text file in UTF-8 (byte {error.start}); save it as UTF-8") from None
+        except (OSError, UnicodeDecodeError) as error:
+            what = "is not a text file in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error.strerror)
+            self._refuse(path, f"{path}: {what}; save it as UTF-8")
+            return ""
 
     def model(self, name: str) -> ResolvedModel:
         """The model of the film called `name`, with its weights pinned as far as they can be."""
@@ -93,6 +113,37 @@ class World:
     def models(self) -> Mapping[str, ResolvedModel]:
         """The models asked for so far."""
         return self._models
+
+    def lora_misfit(self, path: str, model: ResolvedModel) -> str | None:
+        """Why the LoRA file at `path` does not fit `model`, naming both bases; None where it fits."""
+        from filmforge.video_models.lora_file import mismatch, read_header
+        from filmforge.video_models.weights import Weights
+
+        try:
+            header = read_header(self.folder / path)
+        except LoraError as error:
+            self._refuse(path, str(error).replace(str(self.folder / path), path))
+            return None
+        pin = model.weights
+        folder = Path(pin.folder) if pin.folder else None
+        return mismatch(header, model.facts, Weights(model.facts.id, folder, pin.repo, pin.commit, pin.digest))
+
+    def refuse(self, where: str, message: str) -> None:
+        """Note something wrong at `where` in the film; all such are raised together when the outline is done."""
+        self.broken.append(self.loaded.problem(where, message))
+
+    def _refuse(self, path: str, message: str) -> None:
+        problem = self.loaded.problem("", message)
+        place = next(
+            (
+                (number, line.index(name) + 1)
+                for name in (path, str(PurePosixPath(path).parent))
+                for number, line in enumerate(self.loaded.source.text.splitlines(), 1)
+                if name in line
+            ),
+            (1, 1),
+        )
+        self.broken.append(Problem(message, problem.file, *place))
 
     def remember(self) -> None:
         """Keep what was learned of media, for the next plan."""
@@ -108,7 +159,8 @@ class World:
             try:
                 self._media[source.digest] = dict(self.probe(self.folder / path))
             except MediaError as error:
-                raise MediaError(str(error).replace(str(self.folder / path), path)) from None
+                self._refuse(path, str(error).replace(str(self.folder / path), path))
+                return _BROKEN
             self._changed = True
         known: Mapping[str, Any] = self._media[source.digest]
         return known
@@ -134,7 +186,3 @@ class World:
         digest = found.digest or (locked.digest if locked and locked.commit == found.commit else None)
         folder = str(found.folder) if found.folder else None
         return Pinned(digest, found.repo, found.commit, folder)
-
-    def _missing(self, path: str, error: OSError) -> FilmforgeError:
-        what = "there is no such file" if isinstance(error, FileNotFoundError) else error.strerror or str(error)
-        return FilmError([Problem(f"{path}: {what}", path)])

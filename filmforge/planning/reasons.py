@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from filmforge.plan.step import Made, Source, Step
+from filmforge.planning.step import Made, Source, Step
 
 NEVER_MADE = "never made"
 LOST = "its stored result is missing or damaged"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from filmforge.errors import Problem
 from filmforge.language.load import Loaded
-from filmforge.plan.models import ResolvedModel
+from filmforge.planning.models import ResolvedModel
 
 
 def unsupported(loaded: Loaded, models: Iterable[ResolvedModel]) -> list[Problem]:

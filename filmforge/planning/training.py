@@ -6,15 +6,16 @@ from typing import Any
 
 from filmforge.errors import FilmforgeError
 from filmforge.language.film import Character, LoraTraining
-from filmforge.plan.models import ResolvedModel
-from filmforge.plan.step import Input, Source, Step
+from filmforge.planning.models import ResolvedModel
+from filmforge.planning.step import Input, Source, Step
 
 
 def caption_of(written: str | None, trigger: str, looks: str) -> str:
-    """A photo's caption: as written beside it, else the trigger word and the character's looks."""
-    if written is not None and written.strip():
-        return " ".join(written.split())
-    return f"{trigger}, {looks}" if looks else trigger
+    """A photo's caption: as written beside it, else the character's looks; the trigger word in front if it is not in it."""
+    words = " ".join((written or "").split()) or looks
+    if trigger.casefold() in words.casefold():
+        return words
+    return f"{trigger}, {words}" if words else trigger
 
 
 def training_step(

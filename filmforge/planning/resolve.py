@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from filmforge.plan import reasons
-from filmforge.plan.step import Made, Source, Step
+from filmforge.planning import reasons
+from filmforge.planning.step import Made, Source, Step
 from filmforge.store.records import Record
 
 State = Literal["cached", "run", "waits"]

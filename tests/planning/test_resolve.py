@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filmforge.plan import reasons
-from filmforge.plan.resolve import Resolution, digests_of, resolve
-from filmforge.plan.step import Made, Source, Step
+from filmforge.planning import reasons
+from filmforge.planning.resolve import Resolution, digests_of, resolve
+from filmforge.planning.step import Made, Source, Step
 from filmforge.store import Blob, Record
 
 

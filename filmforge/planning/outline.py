@@ -14,10 +14,10 @@ from typing import Any, Protocol
 from filmforge.language.film import Delivery, Film, LoraFile, Scene, Shot
 from filmforge.language.prompt import compose_negative, compose_prompt
 from filmforge.language.seeds import seeds_of
-from filmforge.plan.models import ResolvedModel
-from filmforge.plan.step import Input, Made, Source, Step
-from filmforge.plan.timeline import Caption, Placed, Timeline, lay_out, samples
-from filmforge.plan.training import training_step
+from filmforge.planning.models import ResolvedModel
+from filmforge.planning.step import Input, Made, Source, Step
+from filmforge.planning.timeline import Caption, Placed, Timeline, lay_out, samples
+from filmforge.planning.training import training_step
 
 
 class Surroundings(Protocol):
@@ -28,6 +28,10 @@ class Surroundings(Protocol):
     def photos(self, folder: str) -> list[tuple[Source, str | None]]: ...
     def text(self, path: str) -> str: ...
     def model(self, name: str) -> ResolvedModel: ...
+    def seen(self, path: str, kind: str) -> None: ...
+    def heard(self, path: str) -> None: ...
+    def lora_misfit(self, path: str, model: ResolvedModel) -> str | None: ...
+    def refuse(self, where: str, message: str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -93,11 +97,13 @@ class _Pictures:
         self.rates[name] = film.fps
         if shot.kind == "clip":
             assert shot.clip is not None
+            self.about.seen(shot.clip, "video")
             source = self.about.source(shot.clip)
             self.into.add(Step("plate", f"plate/{name}", {"of": "clip"}, {"clip": source}, name))
             return source
         if shot.kind == "still":
             assert shot.still is not None
+            self.about.seen(shot.still, "image")
             params: dict[str, Any] = {"of": "still", "move": shot.move, "count": placed.picture}
             inputs: dict[str, Input] = {"still": self.about.source(shot.still)}
         else:
@@ -146,6 +152,7 @@ class _Pictures:
         shot, film = placed.shot, self.film
         assert shot.start is not None
         if shot.start.image is not None:
+            self.about.seen(shot.start.image, "image")
             return self.about.source(shot.start.image)
         assert shot.start.from_ is not None
         other_name = shot.start.from_ if "/" in shot.start.from_ else f"{placed.scene.id}/{shot.start.from_}"
@@ -174,26 +181,31 @@ class _Pictures:
         for who in characters:
             character = film.characters[who]
             if isinstance(character.lora, LoraFile):
-                yield from self._lora_file(who, character.lora, model, inputs)
+                yield from self._lora_file("characters", who, character.lora, model, inputs)
             elif character.photos is not None and not model.drawn:
                 step = training_step(who, character, model, self.about.photos(character.photos))
                 inputs[f"lora.{who}"] = Made(self.into.add(step).name)
                 yield {"who": who, "weight": character.lora.weight if character.lora else 1.0}
         style = film.style_of(scene, shot)
         if style and (lora := film.styles[style].lora):
-            yield from self._lora_file(style, lora, model, inputs)
+            yield from self._lora_file("styles", style, lora, model, inputs)
 
     def _lora_file(
-        self, who: str, lora: LoraFile, model: ResolvedModel, inputs: dict[str, Input]
+        self, part: str, who: str, lora: LoraFile, model: ResolvedModel, inputs: dict[str, Input]
     ) -> Iterator[dict[str, Any]]:
         path = lora.path_for(model.name)
-        if path is None:
-            note = f"{who}: rendered without a LoRA by model '{model.name}', for which no file is declared"
+        misfit = (
+            f"no file is declared for model '{model.name}'" if path is None else self.about.lora_misfit(path, model)
+        )
+        if path is not None and misfit is None:
+            inputs[f"lora.{who}"] = self.about.source(path)
+            yield {"who": who, "weight": lora.weight}
+        elif lora.missing == "skip":
+            note = f"{who}: rendered without a LoRA: {misfit}"
             if note not in self.into.notes:
                 self.into.notes.append(note)
-            return
-        inputs[f"lora.{who}"] = self.about.source(path)
-        yield {"who": who, "weight": lora.weight, "missing": lora.missing}
+        else:
+            self.about.refuse(f"{part}.{who}.lora.file", f"{misfit}; or write `missing: skip`, to render without it")
 
 
 def _segments(
@@ -284,6 +296,7 @@ def _mix_step(film: Film, about: Surroundings, into: Outline) -> str | None:
     inputs: dict[str, Input] = {}
     tracks = []
     for index, heard in enumerate(timeline.sounds):
+        about.heard(heard.path)
         inputs[f"track.{index:03}"] = about.source(heard.path)
         tracks.append(
             {

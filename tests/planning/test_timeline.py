@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filmforge.language.load import load
-from filmforge.plan.timeline import Timeline, lay_out, samples
+from filmforge.planning.timeline import Timeline, lay_out, samples
 from tests.conftest import WriteFilm
 
 

@@ -1,0 +1,267 @@
+"""Carries out a plan: which step next, what its result is, what a failure takes with it.
+
+Knows nothing of films, models or processes: steps come from the plan, work is done by an `Executor`, results
+go into the store as soon as they are there. Everything that changes lies in one `Scheduler`, run by one loop.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filmforge.building.estimates import Estimates
+from filmforge.building.events import Finished, Noted, OnEvent, Progressed, Started
+from filmforge.building.executor import Done, Executor, Failed, Lane, Progress, Task
+from filmforge.errors import StoreError
+from filmforge.planning.resolve import Planned, digests_of
+from filmforge.planning.step import Made, Source, Step
+from filmforge.store import Store
+from filmforge.store.locks import LockBusy
+from filmforge.store.records import Record
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+WAIT = 0.5
+"""Seconds between two looks at steps that another build is making."""
+
+OnMade = Callable[[Step, Record], None]
+"""Called when a step's result is known, before anything that rests on it starts. Raises to fail the step."""
+
+
+class Scheduler:
+    """One build under way."""
+
+    def __init__(
+        self,
+        planned: Mapping[str, Planned],
+        graph: nx.DiGraph[str],
+        *,
+        store: Store,
+        executor: Executor,
+        folder: Path,
+        on_event: OnEvent,
+        on_made: OnMade,
+        estimates: Estimates,
+        keep_going: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.planned, self.graph, self.store, self.executor = planned, graph, store, executor
+        self.folder, self.on_event, self.on_made = folder, on_event, on_made
+        self.estimates, self.keep_going, self.clock = estimates, keep_going, clock
+        self.records: dict[str, Record] = {n: p.record for n, p in planned.items() if p.record is not None}
+        self.finished: dict[str, Finished] = {}
+        self.made: dict[str, str] = {}
+        self._order = {name: index for index, name in enumerate(planned)}
+        self._missing = {name: 0 for name in planned}
+        self._ready: set[str] = set()
+        self._elsewhere: dict[str, float] = {}
+        self._waited: set[str] = set()
+        self._running: dict[str, tuple[Task, ExitStack, float]] = {}
+        self._paces: dict[str, tuple[int, float]] = {}
+        self._affinity = ""
+
+    def run(self) -> None:
+        """Carry out all that is stale. Returns when nothing more can be done; the fates are in `finished`."""
+        for name, planned in self.planned.items():
+            if planned.state == "cached":
+                assert planned.record is not None and planned.key is not None
+                self.made[name] = planned.key
+                self.on_made(planned.step, planned.record)
+                self._finish(Finished(name, planned.step.kind, "cached"))
+        for name, planned in self.planned.items():
+            if planned.state != "cached":
+                self._missing[name] = sum(p not in self.records for p in self.graph.predecessors(name))
+                if not self._missing[name]:
+                    self._ready.add(name)
+        try:
+            while self._ready or self._running or self._elsewhere:
+                self._look_elsewhere()
+                self._start_ready()
+                if self._running:
+                    for message in self.executor.wait(WAIT):
+                        self._hear(message)
+                elif self._elsewhere and not self._ready:
+                    time.sleep(WAIT / 5)
+        finally:
+            for _, held, _ in self._running.values():
+                held.close()
+        for name, planned in self.planned.items():
+            if name not in self.finished:
+                self._finish(Finished(name, planned.step.kind, "skipped"))
+
+    def counts(self, state: str) -> dict[str, int]:
+        """How many steps of each kind came to `state`."""
+        return dict(Counter(f.kind for f in self.finished.values() if f.state == state))
+
+    def _stopping(self) -> bool:
+        return not self.keep_going and any(f.state == "failed" for f in self.finished.values())
+
+    def _start_ready(self) -> None:
+        if self._stopping():
+            self._ready.clear()
+            self._elsewhere.clear()
+            return
+        for name in sorted(self._ready, key=self._preference):
+            step = self.planned[name].step
+            lane: Lane = "device" if step.device else "media"
+            if self._settled(name):
+                continue
+            if self.executor.room(lane) > 0:
+                self._begin(name, lane)
+
+    def _preference(self, name: str) -> tuple[bool, int]:
+        """Steps that need what is loaded come first; then the order of the film."""
+        step = self.planned[name].step
+        return (step.device and step.affinity != self._affinity, self._order[name])
+
+    def _key(self, step: Step) -> tuple[str, dict[str, str]]:
+        def output_of(made: Made) -> str:
+            return self.records[made.step].outputs[made.output].digest
+
+        digests = digests_of(step, output_of)
+        return step.key(digests), digests
+
+    def _settled(self, name: str) -> bool:
+        """Whether the step turned out to be made: its inputs came out as before, or another build made it."""
+        key, _ = self._key(self.planned[name].step)
+        record = self.store.records.find(key)
+        if record is None:
+            return False
+        self._ready.discard(name)
+        # A step that was planned to run although its result is known had its delivered file missing or damaged.
+        self._accept(name, record, "ran" if self.planned[name].record is not None else "cached", 0.0)
+        return True
+
+    def _begin(self, name: str, lane: Lane) -> None:
+        planned = self.planned[name]
+        step = planned.step
+        key, digests = self._key(step)
+        held = ExitStack()
+        self._ready.discard(name)
+        try:
+            held.enter_context(self.store.lock(key, wait=False))
+        except LockBusy as busy:
+            if name not in self._waited:
+                self._waited.add(name)
+                self.on_event(Noted(f"{name} is being made by {busy.holder}; waiting for it"))
+            self._elsewhere[name] = self.clock()
+            return
+        if self.store.records.find(key) is not None:  # made between the look and the lock
+            held.close()
+            self._ready.add(name)
+            return
+        inputs = {role: self._path(step, role) for role in step.inputs}
+        task = Task(step.kind, name, key, lane, step.params, inputs, digests, step.hints)
+        if step.device:
+            self._affinity = step.affinity
+        self._running[name] = (task, held, self.clock())
+        self.on_event(Started(name, step.kind, planned.because))
+        self.executor.start(task)
+
+    def _path(self, step: Step, role: str) -> str:
+        given = step.inputs[role]
+        if isinstance(given, Source):
+            return str((self.folder / given.path).resolve())
+        return str(self.store.blobs.path(self.records[given.step].outputs[given.output].digest).resolve())
+
+    def _look_elsewhere(self) -> None:
+        now = self.clock()
+        for name, seen in list(self._elsewhere.items()):
+            if now - seen >= WAIT:
+                del self._elsewhere[name]
+                self._ready.add(name)
+
+    def _hear(self, message: Progress | Done | Failed) -> None:
+        if message.name not in self._running:
+            return
+        task, held, _ = self._running[message.name]
+        step = self.planned[message.name].step
+        if isinstance(message, Progress):
+            left = self._left(message)
+            self.on_event(
+                Progressed(message.name, step.kind, message.done, message.total, message.note, left)
+            )
+            return
+        del self._running[message.name]
+        with held:
+            if isinstance(message, Failed):
+                self._fail(message.name, message.message)
+                return
+            try:
+                record = self._keep(task, step, message)
+            except StoreError as error:
+                self._fail(message.name, str(error))
+                return
+        self._accept(message.name, record, "ran", message.seconds)
+
+    def _left(self, message: Progress) -> float | None:
+        """Seconds that a step still takes, by its pace since its first progress: loading is no part of the pace."""
+        if not message.done or message.done >= message.total:
+            return None
+        first, at = self._paces.setdefault(message.name, (message.done, self.clock()))
+        if message.done == first:
+            return None
+        return (self.clock() - at) / (message.done - first) * (message.total - message.done)
+
+    def _keep(self, task: Task, step: Step, done: Done) -> Record:
+        for given in step.inputs.values():
+            if isinstance(given, Source) and not self.store.sources.unchanged(self.folder / given.path, given.digest):
+                raise StoreError(f"{given.path} was changed while it was read; build again to use it as it is now")
+        outputs = {name: self.store.blobs.put(path) for name, path in done.outputs.items()}
+        record = Record(
+            key=task.key,
+            kind=step.kind,
+            step=step.name,
+            params=dict(step.params),
+            inputs=dict(task.digests),
+            outputs=outputs,
+            provenance=dict(done.provenance),
+            seconds=done.seconds,
+            made_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        )
+        self.store.records.put(record)
+        for folder in {path.parent for path in done.outputs.values()}:
+            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self.store.work_dir(task.key), ignore_errors=True)
+        self.estimates.learn(step, done.seconds)
+        return record
+
+    def _accept(self, name: str, record: Record, state: str, seconds: float) -> None:
+        step = self.planned[name].step
+        try:
+            self.on_made(step, record)
+        except StoreError as error:
+            self._fail(name, str(error))
+            return
+        self.records[name] = record
+        self.made[name] = record.key
+        self._finish(Finished(name, step.kind, "ran" if state == "ran" else "cached", seconds))
+        for successor in self.graph.successors(name):
+            if self.planned[successor].state != "cached":
+                self._missing[successor] -= 1
+                if self._missing[successor] == 0:
+                    self._ready.add(successor)
+
+    def _fail(self, name: str, message: str) -> None:
+        self._finish(Finished(name, self.planned[name].step.kind, "failed", 0.0, message))
+
+    def _finish(self, fate: Finished) -> None:
+        self.finished[fate.step] = fate
+        self.on_event(fate)
+
+
+def graph_of(steps: Iterable[Step]) -> nx.DiGraph[str]:
+    """The steps as a graph: an edge from each step to those made from it."""
+    import networkx as nx
+
+    graph: nx.DiGraph[str] = nx.DiGraph()
+    for step in steps:
+        graph.add_node(step.name)
+        graph.add_edges_from((before, step.name) for before in step.made_from())
+    return graph

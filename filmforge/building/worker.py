@@ -1,0 +1,159 @@
+"""A worker process: reads tasks from standard input, carries them out, says on standard output how it goes.
+
+One JSON object a line both ways. The process lives as long as its standard input: when the build that started
+it dies, however it dies, the input ends and the worker ends with it. Whatever a library prints goes to
+standard error, never among the messages.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TextIO
+
+from filmforge.errors import FilmforgeError
+from filmforge.steps import carry_out
+from filmforge.steps.work import Make, Session, Work
+from filmforge.store import Store
+from filmforge.store.encoding import digest_of
+from filmforge.store.records import Record
+
+PROGRESS_INTERVAL = 0.2
+"""Seconds between two messages on the progress of one step."""
+
+
+class StoredKeep:
+    """Intermediate results kept in the store, each under the digest of what it was made from."""
+
+    def __init__(self, store: Store, step: str) -> None:
+        self.store, self.step = store, step
+
+    def find(self, kind: str, value: Mapping[str, Any]) -> Path | None:
+        record = self.store.records.find(digest_of(kind, dict(value)))
+        return self.store.blobs.path(record.outputs["main"].digest) if record else None
+
+    def put(self, kind: str, value: Mapping[str, Any], suffix: str, make: Make) -> Path:
+        began = time.monotonic()
+        path = self.store.new_file(suffix)
+        make(path)
+        blob = self.store.blobs.put(path)
+        key = digest_of(kind, dict(value))
+        record = Record(
+            key=key,
+            kind=kind,
+            step=self.step,
+            params=dict(value),
+            inputs={},
+            outputs={"main": blob},
+            provenance={},
+            seconds=time.monotonic() - began,
+            made_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        )
+        self.store.records.put(record)
+        return self.store.blobs.path(blob.digest)
+
+
+def _plain_message(error: BaseException) -> str:
+    if isinstance(error, FilmforgeError):
+        return str(error)
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return "out of memory; declare a smaller size, fewer frames or a leaner precision, or use a larger device"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return f"{type(error).__name__}: {error}"
+
+
+class Worker:
+    """Carries out tasks one after another, with what is loaded kept between them."""
+
+    def __init__(self, store: Store, say: TextIO) -> None:
+        self.store, self.say = store, say
+        self.session = Session()
+        self._last_said = 0.0
+
+    def tell(self, message: Mapping[str, Any]) -> None:
+        self.say.write(json.dumps(message, ensure_ascii=False) + "\n")
+        self.say.flush()
+
+    def carry_out(self, task: Mapping[str, Any]) -> None:
+        name = task["name"]
+
+        def report(done: int, total: int, note: str) -> None:
+            now = time.monotonic()
+            if done < total and done > 0 and now - self._last_said < PROGRESS_INTERVAL:
+                return
+            self._last_said = now
+            self.tell({"is": "progress", "name": name, "done": done, "total": total, "note": note})
+
+        began = time.monotonic()
+        folder = Path(tempfile.mkdtemp(dir=self.store.new_file("").parent, prefix="step-"))
+        work = Work(
+            kind=task["kind"],
+            name=name,
+            params=task["params"],
+            inputs={role: Path(path) for role, path in task["inputs"].items()},
+            digests=task["digests"],
+            hints=task["hints"],
+            folder=folder,
+            scratch=self.store.work_dir(task["key"]),
+            keep=StoredKeep(self.store, name),
+            session=self.session,
+            report=report,
+        )
+        try:
+            carry_out(work)
+        except Exception as error:
+            details = traceback.format_exc()
+            self.tell({"is": "failed", "name": name, "message": _plain_message(error), "details": details})
+            return
+        self.tell(
+            {
+                "is": "done",
+                "name": name,
+                "outputs": {output: str(path) for output, path in work.outputs.items()},
+                "provenance": work.provenance | {"versions": _versions()},
+                "seconds": time.monotonic() - began,
+            }
+        )
+
+
+def _versions() -> dict[str, str]:
+    """The versions of the libraries that are loaded and decide what comes out."""
+    names = ("filmforge", "torch", "diffusers", "transformers", "peft", "av", "moviepy", "imageio_ffmpeg")
+    found = {n: str(getattr(sys.modules[n], "__version__", "")) for n in names if n in sys.modules}
+    return {"python": sys.version.split()[0], **found}
+
+
+def _commands(incoming: queue.SimpleQueue[dict[str, Any]], source: TextIO) -> None:
+    for line in source:
+        incoming.put(json.loads(line))
+    os.killpg(0, signal.SIGKILL)  # the build is gone: nothing under way here, or in an FFmpeg below, is wanted
+
+
+def main() -> None:
+    """Run until standard input ends. The one argument is the store's folder."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the build, which ends its workers itself
+    say = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    worker = Worker(Store(Path(sys.argv[1])), say)
+    incoming: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+    threading.Thread(target=_commands, args=(incoming, sys.stdin), daemon=True).start()
+    while True:
+        command = incoming.get()
+        if command["do"] == "expect":
+            worker.session.expected[command["weights"]] = command["texts"]
+        else:
+            worker.carry_out(command["task"])
+
+
+if __name__ == "__main__":
+    main()

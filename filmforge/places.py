@@ -1,0 +1,35 @@
+"""Where what belongs to a film lies: its store, its lock, and the names of what a store remembers about it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+STORE_ENVIRONMENT = "FILMFORGE_STORE"
+
+
+def film_file(path: Path) -> Path:
+    """The film file that `path` means: itself, or `film.yaml` in it where it is a folder."""
+    return path / "film.yaml" if path.is_dir() else path
+
+
+def default_store(film: Path) -> Path:
+    """The store beside the film."""
+    return film.parent / ".filmforge"
+
+
+def store_of(film: Path, given: str | Path | None) -> Path:
+    """The store to use: the one given, the environment's, or the one beside the film."""
+    return Path(given or os.environ.get(STORE_ENVIRONMENT) or default_store(film))
+
+
+def lock_of(film: Path) -> Path:
+    """`film.lock` beside `film.yaml`; `other.lock` beside `other.yaml`."""
+    return film.with_suffix(".lock")
+
+
+def state_name(film: Path, profile: str | None, store: Path) -> str:
+    """What the state of a film and profile is called in a store. It survives a move of a project with its store."""
+    outside = "" if store == default_store(film) else str(film.resolve())
+    return "state-" + hashlib.sha256(f"{outside}|{film.name}|{profile}".encode()).hexdigest()[:20]

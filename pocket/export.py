@@ -1,0 +1,80 @@
+"""Writes the shipped diffusers folder, whole or not at all.
+
+    python -m pocket.export          # from the latest checkpoints
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKLWan
+
+from pocket.text_model import load_tokenizer, new_text_encoder
+from pocket.transformer_model import new_scheduler, new_transformer
+from pocket.vae_model import new_vae
+from pocket.workplace import WEIGHTS, WORK, load
+
+MODEL_INDEX: dict[str, Any] = {
+    "_class_name": "WanPipeline",
+    "_diffusers_version": "0.36.0",
+    "boundary_ratio": None,
+    "expand_timesteps": True,
+    "image_encoder": [None, None],
+    "image_processor": [None, None],
+    "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
+    "text_encoder": ["transformers", "T5EncoderModel"],
+    "tokenizer": ["transformers", "PreTrainedTokenizerFast"],
+    "transformer": ["diffusers", "WanTransformer3DModel"],
+    "transformer_2": [None, None],
+    "vae": ["diffusers", "AutoencoderKLWan"],
+}
+
+
+def trained_vae(checkpoint: Path = WORK / "vae.pt") -> AutoencoderKLWan:
+    """The VAE with its latent statistics; fresh where nothing was trained."""
+    state = load(checkpoint)
+    vae = new_vae()
+    if state is None:
+        return vae
+    vae.load_state_dict(state["vae"])
+    statistics = WORK / "latent_statistics.json"
+    if statistics.exists():
+        vae.register_to_config(**json.loads(statistics.read_text()))
+    return vae.eval()
+
+
+def export(target: Path = WEIGHTS) -> None:
+    """Assemble beside ``target``, then move each component folder into place."""
+    part = target.parent / (target.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    tokenizer = load_tokenizer(WORK / "tokenizer")
+    transformer, text = new_transformer(), new_text_encoder(len(tokenizer))
+    state = load(WORK / "transformer.pt")
+    if state is not None:
+        transformer.load_state_dict(state["ema_transformer"])
+        text.load_state_dict(state["ema_text"])
+    trained_vae().save_pretrained(part / "vae")
+    transformer.to(torch.bfloat16).save_pretrained(part / "transformer")
+    text.to(torch.bfloat16).save_pretrained(part / "text_encoder")
+    tokenizer.save_pretrained(str(part / "tokenizer"))
+    new_scheduler().save_pretrained(part / "scheduler")
+    (part / "model_index.json").write_text(json.dumps(MODEL_INDEX, indent=2) + "\n")
+    target.mkdir(parents=True, exist_ok=True)
+    for item in sorted(part.rglob("*")):
+        if item.is_file():
+            place = target / item.relative_to(part)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(item, place)
+    shutil.rmtree(part)
+    size = sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
+    print(f"exported {target} ({size / 1e6:.1f} MB)", flush=True)
+
+
+if __name__ == "__main__":
+    export()
