@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from filmforge.building.executor import Done, Lane, Message, Task
+from filmforge.building.executor import Done, Failed, Lane, Message, Task
 
 
 def write_film(folder: Path, shots: int) -> Path:
@@ -22,11 +22,15 @@ def write_film(folder: Path, shots: int) -> Path:
 
 
 class TrivialExecutor:
-    """Carries any step out by writing down what it was asked for."""
+    """Carries any step out by writing down what it was asked for: equal requests come out byte-equal.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.done, self.count = folder, [], 0
-        folder.mkdir(parents=True, exist_ok=True)
+    `same` names steps that come out the same whatever goes in; `ran` are the names of those carried out, in order.
+    """
+
+    def __init__(self, folder: Path, same: Collection[str] = (), fails: Collection[str] = ()) -> None:
+        self.folder, self.same, self.fails = folder, same, fails
+        self.ran: list[str] = []
+        self._said: list[Message] = []
 
     def room(self, lane: Lane) -> int:
         return 64
@@ -34,16 +38,21 @@ class TrivialExecutor:
     def expect(self, weights: str, texts: Sequence[str]) -> None: ...
 
     def start(self, task: Task) -> None:
-        self.count += 1
-        step = self.folder / str(self.count)
-        step.mkdir()
-        path = step / "main"
-        path.write_text(json.dumps([task.kind, dict(task.params), dict(task.digests)]), encoding="utf-8")
-        self.done.append(Done(task.name, {"main": path}, {}, 0.001))
+        if task.name in self.fails:
+            self._said.append(Failed(task.name, "it was told to fail"))
+            return
+        self.ran.append(task.name)
+        step = self.folder / str(len(self.ran))
+        step.mkdir(parents=True)
+        asked = [task.kind, dict(task.params), dict(task.digests)] if task.name not in self.same else [task.name]
+        outputs = {}
+        for output in ("main", "captions") if task.kind == "cut" and task.params["captions"] else ("main",):
+            outputs[output] = step / output
+            outputs[output].write_text(json.dumps([output, asked], sort_keys=True), encoding="utf-8")
+        self._said.append(Done(task.name, outputs, {}, 0.001))
 
     def wait(self, timeout: float) -> list[Message]:
-        said: list[Message] = list(self.done)
-        self.done.clear()
+        said, self._said = self._said, []
         return said
 
     def close(self) -> None: ...

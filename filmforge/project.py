@@ -148,7 +148,9 @@ def plan(project: Project, *, only: Sequence[str] = ()) -> Plan:
         wanted = _only(made, only)
     state = store.memo.get(project.state_name) or {}
     last: Mapping[str, str] = state.get("made", {})
-    ledger = Ledger(dict(state.get("delivered", {})), project.folder, store.sources.digest)
+    ledger = Ledger(
+        dict(state.get("delivered", {})), project.folder, store.sources.digest, declared=bool(film.deliver)
+    )
     resolution = resolve(wanted, store.records.find, store.records.get, last)
     for name, planned in resolution.steps.items():
         if planned.step.kind == "cut" and planned.record is not None:
@@ -163,7 +165,7 @@ def _delivered(planned: Planned, delivery: Delivery, ledger: Ledger) -> Planned:
     assert planned.record is not None
     because = []
     for output, path in delivered_outputs(delivery, planned.record.outputs).items():
-        match ledger.state(path, planned.record.outputs[output].digest):
+        match ledger.state(planned.step.subject, path, planned.record.outputs[output].digest):
             case "missing":
                 because.append(f"{path} is missing")
             case "changed":
@@ -269,10 +271,10 @@ def build(
         delivery = planned.outline.deliveries[step.subject]
         for output, path in delivered_outputs(delivery, record.outputs).items():
             digest = record.outputs[output].digest
-            if planned.ledger.state(path, digest) != "ok":
+            if planned.ledger.state(step.subject, path, digest) != "ok":
                 _make_folder((project.folder / path).parent)
                 store.blobs.copy_to(digest, project.folder / path)
-                planned.ledger.note(path, digest)
+                planned.ledger.note(step.subject, path, digest)
             delivered.append(path)
 
     carrier = executor or LocalExecutor(store.root, jobs or max(1, (os.cpu_count() or 2) // 2))

@@ -126,6 +126,8 @@ def frame_png(path: Path, index: int, out: Path) -> None:
 
 def _decode(path: Path, start: int, end: int | None) -> Iterator[av.VideoFrame]:
     """Decode packets `start` to `end` only: each is a whole frame, so the others are passed over unread."""
+    if start < 0:
+        raise ValueError(f"frame {start} is before the first")
     seen = given = 0
     with _open(path) as container:
         stream: Any = container.streams.video[0]
@@ -142,7 +144,7 @@ def _decode(path: Path, start: int, end: int | None) -> Iterator[av.VideoFrame]:
             for picture in packet.decode():
                 given += 1
                 yield picture
-    if start < 0 or (end is not None and given < end - start):
+    if end is not None and given < end - start:
         last = "none" if not seen else f"{seen} (0 to {seen - 1})"
         raise MediaError(f"{path.name}: frames {start} to {end} were asked for; it has {last}")
 

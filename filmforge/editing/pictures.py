@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ import av
 import numpy as np
 
 from filmforge.editing import probe
-from filmforge.editing.conform import held_at_times, source_index
+from filmforge.editing.conform import frames_covered, held_at_times, source_index
 from filmforge.editing.enlarge import FACTOR, WORTH_IT, enlarged
 from filmforge.editing.ffmpeg import THREADS
 from filmforge.errors import MediaError
@@ -102,20 +103,24 @@ class ConformedFrames:
 
     def __iter__(self) -> Iterator[bytes]:
         picture, times = self._picture, self._times
+        end = picture.first + self._count
+        if times.frames == 1:  # a picture that does not move lasts as long as it is wanted
+            return self._held([0] * self._count)
         if times.vfr:
-            base = times.time_base
-            instants = [(tick - times.ticks[0]) * base for tick in times.ticks]
+            instants = [(tick - times.ticks[0]) * times.time_base for tick in times.ticks]
             # A container's clock rounds: half its tick is forgiven, but never enough to matter to the eye.
-            forgiven = min(base / 2, Fraction(1, 1500))
+            forgiven = min(times.time_base / 2, Fraction(1, 1500))
             wanted = held_at_times(self._count, self._film_fps, instants, picture.first, forgiven)
-            covered = int(times.duration * self._film_fps) + 1
+            covered = math.ceil(times.duration * self._film_fps)
         else:
-            wanted = (source_index(n, self._film_fps, picture.fps, picture.first) for n in range(self._count))
-            covered = int(times.frames * self._film_fps / picture.fps) + 1
-        if picture.first + self._count > covered:
+            rate = picture.fps
+            wanted = (source_index(n, self._film_fps, rate, picture.first) for n in range(self._count))
+            covered = frames_covered(times.frames, self._film_fps, rate)
+        # One frame more is forgiven, as lengths in seconds round; the last is held for it.
+        if end > covered + 1:
             raise MediaError(
-                f"{picture.path}: {picture.first + self._count} film frames were asked of it, and it lasts "
-                f"for {covered - 1}; trim less, or make the shot shorter"
+                f"{picture.path}: {end} film frames were asked of it, and it lasts for {covered}; "
+                "trim less, or make the shot shorter"
             )
         return self._held(wanted)
 

@@ -97,6 +97,8 @@ def _check_lora_models(
     checking: Checking, path: Path, lora: LoraTraining | LoraFile | None, models: Mapping[str, object]
 ) -> None:
     if isinstance(lora, LoraFile) and not isinstance(lora.file, str):
+        if not lora.file:
+            checking.fail((*path, "file"), "names no file; write a path, or one for each model by its name")
         for model in lora.file:
             checking.declared((*path, "file", model), model, models, "model", "models")
 
@@ -123,7 +125,11 @@ def _check_deliveries(checking: Checking) -> None:
 
 def _check_names_are_single(checking: Checking, line_of: Callable[[Path], int]) -> None:
     scenes: dict[str, Path] = {}
+    if not checking.film.scenes:
+        checking.fail(("scenes",), "is empty; a film has at least one scene")
     for s, scene in enumerate(checking.film.scenes):
+        if not scene.shots:
+            checking.fail(("scenes", s, "shots"), "is empty; a scene has at least one shot")
         here: Path = ("scenes", s, "id")
         if scene.id in scenes:
             first = line_of(scenes[scene.id])

@@ -27,6 +27,7 @@ from filmforge.language.kinds import (
     Rate,
     Seed,
     ShotName,
+    Version,
     Weight,
     Words,
     shorthand,
@@ -49,6 +50,10 @@ FAMILIES: Final = get_args(Family)
 
 Precision = Literal["bf16", "fp16", "fp32", "fp8", "int8", "nf4"]
 Move = Literal["none", "push in", "pull out", "pan left", "pan right", "tilt up", "tilt down"]
+
+
+# An empty list is reported by `check`: pydantic would call one empty whose every item is wrong.
+_FILLED: Final = {"minItems": 1}
 
 
 def _one_of(*keys: str) -> dict[str, Any]:
@@ -121,8 +126,7 @@ class LoraFile(Part):
     """A LoRA made elsewhere: one file, or one for each model by name."""
 
     file: Annotated[
-        Annotated[Path, Tag("<path>")]
-        | Annotated[dict[ModelName, Path], Field(min_length=1), Tag("<by model>")],
+        Annotated[Path, Tag("<path>")] | Annotated[dict[ModelName, Path], Tag("<by model>")],
         Discriminator(_path_or_paths),
     ] = Field(description="a .safetensors file, or one for each model by its name")
     weight: Weight = Field(default=1.0, description="how strongly the LoRA is applied")
@@ -334,7 +338,7 @@ class Scene(Part):
     model: ModelName | None = Field(default=None, description="the model that renders its shots")
     negative: str = Field(default="", description="what the scene's pictures are kept from")
     music: _Sound | None = Field(default=None, description="music under the scene")
-    shots: Annotated[tuple[Shot, ...], Field(strict=False, min_length=1)] = Field(
+    shots: Annotated[tuple[Shot, ...], Field(strict=False, json_schema_extra=_FILLED)] = Field(
         description="the shots, in the order of the film"
     )
 
@@ -362,7 +366,7 @@ class Delivery(Part):
 class Film(Part):
     """A film as declared, with the profile laid over it and times in frames."""
 
-    filmforge: Literal[1] = Field(description="write `filmforge: 1`, the version of the language")
+    filmforge: Version = Field(description="write `filmforge: 1`, the version of the language")
     title: str = Field(default="", description="the film's title")
     size: FilmSize = Field(default=Size(1280, 720), description="the delivered picture, such as 1280x720")
     fps: Rate = Field(default=Fraction(24), description="frames a second, such as 24 or 24000/1001")
@@ -384,7 +388,7 @@ class Film(Part):
     places: dict[Id, str] = Field(
         default_factory=dict, description="where scenes play, in words for the model"
     )
-    scenes: Annotated[tuple[Scene, ...], Field(strict=False, min_length=1)] = Field(
+    scenes: Annotated[tuple[Scene, ...], Field(strict=False, json_schema_extra=_FILLED)] = Field(
         description="the scenes, in the order of the film"
     )
     music: _Sound | None = Field(default=None, description="music under the whole film")

@@ -53,11 +53,15 @@ Rate = Annotated[
     PlainValidator(scalars.rate),
     WithJsonSchema(
         {
-            "anyOf": [{"type": "number", "minimum": 1}, {"type": "string", "pattern": r"^[0-9]{1,9}/[0-9]{1,9}$"}],
+            "anyOf": [
+                {"type": "number", "minimum": 1},
+                {"type": "string", "pattern": r"^[0-9]{1,9}/[0-9]{1,9}$"},
+            ],
             "examples": [24, "24000/1001"],
         }
     ),
 ]
+Version = Annotated[int, PlainValidator(scalars.version), WithJsonSchema({"const": 1})]
 Path = Annotated[str, PlainValidator(scalars.path), WithJsonSchema({"type": "string", "minLength": 1})]
 
 Words = Annotated[str, Field(pattern=r"\S")]

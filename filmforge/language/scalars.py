@@ -205,8 +205,12 @@ def number(value: Any) -> float:
     raise ValueError(f"{shown(value)} is not a number")
 
 
-def wrong_version(value: Any) -> str:
-    """What to say of a film whose version of the language is not 1."""
+def version(value: Any) -> int:
+    """The version of the language, which is 1. Raises ValueError."""
+    if type(value) is int and value == 1:
+        return 1
     if type(value) is int and value > 1:
-        return f"the film is in version {value} of the language, and this filmforge reads version 1"
-    return f"{shown(value)} is not a version of the language; write `filmforge: 1`"
+        raise ValueError(
+            f"the film is in version {value} of the language, and this filmforge reads version 1"
+        )
+    raise ValueError(f"{shown(value)} is not a version of the language; write `filmforge: 1`")

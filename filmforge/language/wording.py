@@ -62,8 +62,6 @@ def _said(error: ErrorDetails, path: Path, of_key: bool, data: Any, reading: Rea
             yield from _not_one_of(given, context["expected"], reading)
         case "greater_than_equal" | "greater_than" | "less_than_equal" | "less_than":
             yield f"{shown(given)} is out of range; it is {_limit(kind, context)}"
-        case "too_short":
-            yield "is empty; it has at least one entry"
         case "int_type" | "int_from_float" | "int_parsing" | "int_parsing_size":
             yield "has no value" if given is None else f"{shown(given)} is not a whole number"
         case "float_type" | "finite_number":
@@ -108,9 +106,6 @@ def _not_text(given: Any) -> str:
 
 
 def _not_one_of(given: Any, expected: str, reading: Reading) -> Iterator[str]:
-    if expected == "1":
-        yield scalars.wrong_version(given)
-        return
     words = re.findall(r"'([^']*)'", expected)
     yield f"{shown(given)} is not one of {', '.join(words)}"
     if type(given) is str:

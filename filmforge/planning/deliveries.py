@@ -45,27 +45,39 @@ class Ledger:
     entries: dict[str, dict[str, Any]]
     folder: Path
     hash_file: Callable[[Path], str]
+    declared: bool
+    """Whether the film says where it is delivered; else a file is named after the project's folder."""
 
-    def state(self, path: str, digest: str) -> str:
-        """`ok`, `other` (intact, but of another build: replace it), `missing` or `changed` for the file at `path`."""
+    def state(self, name: str, path: str, digest: str) -> str:
+        """How the file at `path` fares, to which `digest` of the delivery `name` belongs.
+
+        `ok`; `other`: intact, but of another build, or never delivered here: it is put there and nothing is made;
+        `missing` or `changed`: it was delivered, or is to go elsewhere than before: the cut runs.
+        """
         where = self.folder / path
         try:
             stat = where.stat()
         except OSError:
-            return "missing"
+            renamed = self.declared and any(entry["delivery"] == name for entry in self.entries.values())
+            return "missing" if path in self.entries or renamed else "other"
         known = self.entries.get(path)
         if known and (known["size"], known["mtime_ns"]) == (stat.st_size, stat.st_mtime_ns):
             return "ok" if known["digest"] == digest else "other"
         actual = self.hash_file(where)
         if actual == digest or (known and known["digest"] == actual):
-            self.note(path, actual)
+            self.note(name, path, actual)
             return "ok" if actual == digest else "other"
         return "changed"
 
-    def note(self, path: str, digest: str) -> None:
-        """Remember that `path` now holds the content `digest`."""
+    def note(self, name: str, path: str, digest: str) -> None:
+        """Remember that `path` now holds the content `digest` of the delivery `name`."""
         stat = (self.folder / path).stat()
-        self.entries[path] = {"digest": digest, "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+        self.entries[path] = {
+            "delivery": name,
+            "digest": digest,
+            "size": stat.st_size,
+            "mtime_ns": stat.st_mtime_ns,
+        }
 
 
 def delivered_outputs(delivery: Delivery, outputs: Mapping[str, Any]) -> dict[str, str]:

@@ -89,20 +89,20 @@ class TestProblems:
     def test_a_duration(self) -> None:
         """The example of the issue: place, path, and what to write."""
         text = EXAMPLE.replace("title: {text: \"THE END\", size: 72}\n        lasts: 2s", 'title: THE END\n        lasts: 4x')
-        assert "79:9: scenes[1].shots[0].lasts: '4x' is not a duration; write 4s, 96f or 00:00:04:00" in problems(text)
+        assert "78:9: scenes[1].shots[0].lasts: '4x' is not a duration; write 4s, 96f or 00:00:04:00" in problems(text)
 
     @pytest.mark.parametrize(
         ("shot", "said"),
         [
-            ("{id: a, promt: x, lasts: 1s}", "4:17: scenes[0].shots[0].promt: unknown key 'promt'; did you mean 'prompt'?"),
-            ("{id: A, prompt: x, lasts: 1s}", "4:10: scenes[0].shots[0].id: 'A' is not an id; "),
-            ("{id: a, prompt: x, lasts: 4}", "4:28: scenes[0].shots[0].lasts: 4 is not a duration; write 4s, 96f or"),
+            ("{id: a, promt: x, lasts: 1s}", "5:17: scenes[0].shots[0].promt: unknown key 'promt'; did you mean 'prompt'?"),
+            ("{id: A, prompt: x, lasts: 1s}", "5:10: scenes[0].shots[0].id: 'A' is not an id; "),
+            ("{id: a, prompt: x, lasts: 4}", "5:28: scenes[0].shots[0].lasts: 4 is not a duration; write 4s, 96f or"),
             ("{id: a, prompt: x, lasts: 1s, seed: -1}", "seed: -1 is out of range; it is at least 0"),
             ("{id: a, prompt: x, lasts: 1s, seed: 1.5}", "seed: 1.5 is not a whole number"),
             ("{id: a, prompt: 7, lasts: 1s}", 'prompt: 7 is a number where text is wanted; put quotes around it: "7"'),
             ("{id: a, prompt: {mira: }, lasts: 1s}", "text that begins with { needs quotes"),
             ("{id: a, prompt: '', lasts: 1s}", "prompt: is empty; write some text"),
-            ("{prompt: x, lasts: 1s}", "4:9: scenes[0].shots[0].id: is missing; every shot has an id"),
+            ("{prompt: x, lasts: 1s}", "5:9: scenes[0].shots[0].id: is missing; every shot has an id"),
             ("{id: a, still: x.png, lasts: 1s, move: push on}", "'push on' is not one of none, push in"),
             ("{id: a, prompt: x, lasts: 1s, extend: no}", "extend: 'no' is neither true nor false"),
             ("{id: a, prompt: x, lasts: 1s, takes: 7}", "takes: 7 is not a list"),
@@ -115,7 +115,7 @@ class TestProblems:
             ("{id: a, title: {text: x, color: red}, lasts: 1s}", "color: 'red' is not a colour; write it as '#rrggbb'"),
             ("{id: a, clip: x.mp4, sound: kep}", "sound: 'kep' is not one of keep, drop; did you mean 'keep'?"),
             ("{id: a, title: , lasts: 1s}", "exactly one of prompt, clip, still and title; this one has none"),
-            ("nothing", "4:9: scenes[0].shots[0]: 'nothing' is not a mapping; write keys such as id, prompt"),
+            ("nothing", "5:9: scenes[0].shots[0]: 'nothing' is not a mapping; write keys such as id, prompt"),
         ],
     )
     def test_of_a_shot(self, shot: str, said: str) -> None:
@@ -136,7 +136,7 @@ class TestProblems:
             ("models: {hero: {steps: 4}}\n", "models.hero.use: is missing; the family of models"),
             ("models: {hero: {use: pocket, guidance: .nan}}\n", "guidance: '.nan' is not a number"),
             ("characters: {a: {looks: x, lora: {rank: 0}}}\n", "lora.rank: 0 is out of range; it is at least 1"),
-            ("styles: {a: {lora: {file: {}}}}\n", "lora.file: is empty"),
+            ("styles: {a: {lora: {file: {}}}}\n", "lora.file: names no file"),
             ("deliver: {a: {file: a.avi}}\n", "does not end in .mp4"),
             ("loudness: loud\n", "loudness: 'loud' is not a number"),
             ("profiles: {a: 1}\n", "profiles.a: 1 is not a mapping"),
@@ -157,7 +157,7 @@ class TestProblems:
         ("text", "said"),
         [
             ("filmforge: 2\n", "version 2 of the language"),
-            ("filmforge: true\n", "true is not a version"),
+            ("filmforge: true\nscenes: []\n", "true is not a version"),
             ("title: x\n", "filmforge: is missing; write `filmforge: 1`"),
             ("- a\n", "a film is a mapping"),
             ("just words\n", "a film is a mapping"),
@@ -195,7 +195,7 @@ class TestProblems:
         monkeypatch.chdir(tmp_path)
         with pytest.raises(FilmError) as caught:
             load("film.yaml")
-        assert str(caught.value) == "film.yaml:2:1: scenes: is empty; it has at least one entry"
+        assert str(caught.value) == "film.yaml:2:1: scenes: is empty; a film has at least one scene"
 
 
 class TestProfiles:
@@ -305,7 +305,7 @@ class TestLoaded:
         """A plan may report where a model was declared."""
         loaded = load_with_source(example)
         problem = loaded.problem("models.hero.precision", "no")
-        assert (problem.line, problem.column, problem.where) == (17, 5, "models.hero.precision")
+        assert (problem.line, problem.column, problem.where) == (18, 5, "models.hero.precision")
         assert loaded.position("scenes[0].shots[1].join") == (66, 9)
 
     def test_paths_are_written_and_parsed(self) -> None:

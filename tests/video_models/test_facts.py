@@ -33,7 +33,7 @@ def test_every_family_of_the_language_is_there() -> None:
 
 @given(families, st.integers(1, 400))
 def test_the_shortest_legal_length_covers_what_is_asked(facts: Facts, count: int) -> None:
-    """A length is legal, no shorter than asked, and no legal one lies between; beyond the limit it is refused."""
+    """It is legal, no shorter than asked, and no legal one lies between; beyond the limit it is refused."""
     legal_ones = range(facts.first, facts.max_frames + 1, facts.frame_step)
     enough = [n for n in legal_ones if n >= count]
     if not enough:
@@ -46,7 +46,7 @@ def test_the_shortest_legal_length_covers_what_is_asked(facts: Facts, count: int
 
 @given(families, st.tuples(st.integers(1, 4000), st.integers(1, 4000)))
 def test_the_nearest_size_is_legal_and_near(facts: Facts, size: tuple[int, int]) -> None:
-    """No side is further from what was asked than half a unit, or a whole one where there is no smaller size."""
+    """No side is further from what was asked than half a unit, where there is a size so small."""
     nearest = facts.nearest_size(size)
     assert facts.legal_size(nearest)
     for side, asked in zip(nearest, size, strict=True):

@@ -45,7 +45,7 @@ def model(request: pytest.FixtureRequest) -> WanModel:
 
 class TestEncode:
     def test_embeddings_have_the_family_length_and_end_in_zeros(self, model: WanModel) -> None:
-        """Trap 7: the pipeline's encode_prompt would give 226 tokens; past the prompt's end there is nothing."""
+        """Trap 7: encode_prompt alone would give 226 tokens; past the prompt's end there is nothing."""
         embeds = model.encode(["ab"])[0]["embeds"]
         assert embeds.shape[0] == model.facts.text_length == (64 if model.facts.id == "pocket" else 512)
         tokens = len("ab") + 1  # one a byte, and the end mark
@@ -104,7 +104,7 @@ class TestSample:
         assert not base.equal(model.sample(**settings(model, **change))["latents"])
 
     def test_the_latents_have_the_family_shape(self, model: WanModel) -> None:
-        """Four frames share a latent after the first; sides are divided by the VAE's and come back exactly."""
+        """Four frames share a latent after the first; frames and sides come back exactly."""
         drawn = settings(model, frames=9)
         latents = model.sample(**drawn)
         width, height = drawn["size"]
@@ -192,7 +192,7 @@ class TestLoad:
             load_family(facts_of(family), Weights(family))
 
     def test_another_kind_of_model_is_refused(self, pocket_folder: Path, tmp_path: Path) -> None:
-        """A Wan without per-token timesteps, and one whose sizes are another family's, are not rendered with."""
+        """A Wan without per-token timesteps, or with another family's sizes, is not rendered with."""
         with pytest.raises(WeightsError, match="another kind of model"):
             # pocket's VAE divides by 8: fine for multiples of 32, so the other way round must fail.
             load("pocket", _with(pocket_folder, tmp_path / "a", "vae/config.json", scale_factor_spatial=32))

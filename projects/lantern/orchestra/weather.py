@@ -62,7 +62,7 @@ def storm(seconds: float) -> Wave:
         out[:, ear] += (
             _band(rng, count, 90, 900) * 0.22 + _band(rng, count, 900, 3500) * 0.06 * surge
         ) * surge
-    return _finished(out, 0.4, 0.8)
+    return _finished(out, 0.03, 0.8)
 
 
 def thunder() -> Wave:
