@@ -16,7 +16,7 @@ from pocket.muon import muon
 from pocket.vae_model import fast_paths, new_vae, to_pixels
 from pocket.workplace import WORK, device, load, save
 
-NOISE = 0.06
+NOISE = 0.05  # of the latents' deviation
 CROP = (64, 96)
 PEAK = 2.5e-3
 
@@ -96,7 +96,7 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
                 batch = shelves[source].take(rng, 2 if frames == 9 else 4, frames)
             x = to_pixels(batch.to(where))
             latents = vae.encode(x).latent_dist.mode()
-            noisy = latents + NOISE * torch.randn_like(latents)
+            noisy = latents + NOISE * latents.detach().std() * torch.randn_like(latents)
             y = vae.decode(noisy, return_dict=False)[0]
             error = y - x
             mse = error.square().mean()

@@ -12,6 +12,7 @@ import av
 import numpy as np
 
 from filmforge.editing.codecs import Codec, codec_named
+from filmforge.editing.probe import UNREADABLE
 from filmforge.errors import MediaError
 
 SAMPLE_RATE = 48_000
@@ -191,7 +192,7 @@ class _Sound:
 def _opened(path: Path) -> Any:
     try:
         container = av.open(str(path), format="mov", options={"protocol_whitelist": "file"})
-    except (OSError, ValueError) as reason:
+    except UNREADABLE as reason:
         raise MediaError(f"{path}: cannot be read as a segment: {reason}") from None
     if not container.streams.video:
         container.close()

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filmforge.editing.ffmpeg import THREADS
+from filmforge.editing.probe import UNREADABLE
 from filmforge.errors import MediaError
 
 Frame = NDArray[np.uint8]
@@ -152,7 +153,7 @@ def _decode(path: Path, start: int, end: int | None) -> Iterator[av.VideoFrame]:
 def _open(path: Path) -> Any:
     try:
         container = av.open(str(path), format="matroska", options={"protocol_whitelist": "file"})
-    except (OSError, ValueError) as reason:
+    except UNREADABLE as reason:
         raise MediaError(f"{path}: cannot be read as lossless frames: {reason}") from None
     if not container.streams.video or container.streams.video[0].codec_context.name != "ffv1":
         container.close()

@@ -15,7 +15,7 @@ MAX_PIXELS = 150_000_000
 
 # Pillow also opens formats that run other programs (EPS) or are no pictures; these are what cameras and
 # painters make.
-FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "MPO")
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
 
 _MAGIC = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*", b"BM")
 

@@ -174,14 +174,11 @@ def _decode(path: Path, seek: int | None = None) -> Iterator[av.VideoFrame]:
             container.seek(seek, stream=stream, backward=True)
         try:
             for packet in container.demux(stream):
-                if packet.is_discard:
-                    # Hidden by an edit list: decoded, since others may rest on it, but not shown.
-                    pass
                 try:
                     yield from packet.decode()
-                except av.error.InvalidDataError:
+                except probe.UNREADABLE:
                     continue
-        except (av.error.InvalidDataError, av.error.EOFError):
+        except probe.UNREADABLE:  # cut off: what was there before counts
             return
 
 
@@ -199,15 +196,14 @@ def _describe(frame: av.VideoFrame, path: Path) -> RawFormat:
     if pixels.replace("yuv", "") in ("440p", "411p", "410p"):
         pixels = "yuv444p"
     with probe.opened(path) as container:
-        stream: Any = probe.picture_stream(container)
-        aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
+        aspect = probe.pixel_aspect(probe.picture_stream(container))
     # A file that does not say is taken as players take it: high definition is BT.709, less is BT.601.
     guess = "bt709" if frame.height >= 720 else "smpte170m"
     return RawFormat(
         frame.width,
         frame.height,
         pixels,
-        Fraction(aspect) if aspect > 0 else Fraction(1),
+        aspect,
         int(frame.rotation) % 360,
         rgb or name.startswith("yuvj") or name == "gray" or int(frame.color_range) == 2,
         "gbr" if rgb or pixels == "gbrp" else _MATRICES.get(int(frame.colorspace), guess),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
@@ -41,6 +41,9 @@ _SCRIPTS = {
     b"rtsp": "a list of addresses",
     b"version https://git-lfs": "a Git LFS pointer whose file was not fetched (run 'git lfs pull')",
 }
+
+UNREADABLE = (av.error.FFmpegError, OSError, ValueError)
+"""What PyAV raises for files that it cannot read."""
 
 _STANDARD_RATES = (
     *(Fraction(n) for n in (8, 10, 12, 15, 16, 18, 20, 24, 25, 30, 48, 50, 60, 90, 100, 120, 240)),
@@ -100,26 +103,21 @@ def probe(path: Path) -> Media:
         if video is None and audio is None:
             raise MediaError(f"{path}: has neither picture nor sound; use a video, an audio file or a photo")
         shown = timeline(container, video, audio)
-    if not video:
-        assert audio is not None
-        _first(path, "audio")
-        rate = audio.codec_context.sample_rate
-        if not shown.samples or not rate:
+        rate = audio.codec_context.sample_rate if audio is not None else 0
+        sound: dict[str, Any] = {}
+        if audio is not None and shown.samples and rate:
+            sound = {"has_audio": True, "sample_rate": rate, "samples": shown.samples}
+            sound["channels"] = audio.codec_context.channels
+        chosen: Any = video if video is not None else audio
+        codec = chosen.codec_context.name
+    if video is None:
+        if not sound:
             raise MediaError(f"{path}: has no sound in it; export it again")
-        return Media(
-            "audio",
-            duration=Fraction(shown.samples, rate),
-            has_audio=True,
-            sample_rate=rate,
-            channels=audio.codec_context.channels,
-            samples=shown.samples,
-            codec=audio.codec_context.name,
-        )
+        _first(path, sound_stream, "sound")
+        return Media("audio", duration=Fraction(shown.samples, rate), codec=codec, **sound)
     if not shown.frames:
         raise MediaError(f"{path}: has no frames; export it again")
-    picture = _first(path, "video")
-    width, height = upright_size(picture, video)
-    has_sound = audio is not None and shown.samples > 0
+    width, height = _first(path, picture_stream, "picture")
     return Media(
         "video",
         width,
@@ -127,12 +125,9 @@ def probe(path: Path) -> Media:
         frames=shown.frames,
         fps=shown.fps,
         duration=shown.duration,
-        has_audio=has_sound,
-        sample_rate=audio.codec_context.sample_rate if audio and has_sound else 0,
-        channels=audio.codec_context.channels if audio and has_sound else 0,
-        samples=shown.samples if has_sound else 0,
         vfr=shown.vfr,
-        codec=video.codec_context.name,
+        codec=codec,
+        **sound,
     )
 
 
@@ -146,7 +141,7 @@ def opened(path: Path) -> Iterator[Any]:
             options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
             metadata_errors="replace",
         )
-    except (OSError, ValueError) as reason:  # PyAV's errors derive from these
+    except UNREADABLE as reason:
         raise MediaError(
             f"{path}: is not a video or audio file that can be read ({_plain(reason)}); export it again, "
             "for instance as MP4, or as WAV for sound"
@@ -258,36 +253,37 @@ def _constant_rate(ticks: list[int], base: Fraction, declared: Fraction) -> Frac
 def _packets(container: Any, streams: list[Any]) -> Iterator[Any]:
     try:
         yield from container.demux(streams)
-    except (OSError, ValueError):
+    except UNREADABLE:
         return  # cut off: what was there before counts
 
 
-def upright_size(picture: Any, stream: Any) -> tuple[int, int]:
-    """Width and height as shown: turned by the rotation that a phone recorded, with square pixels."""
+def pixel_aspect(stream: Any) -> Fraction:
+    """How wide a pixel is for its height. Like all of a stream's facts, to be asked while its file is open."""
     aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
-    width, height = picture.width, picture.height
-    if aspect > 0 and aspect != 1:
-        width = max(1, round(width * aspect))
-    return (height, width) if picture.rotation % 180 == 90 else (width, height)
+    return Fraction(aspect) if aspect > 0 else Fraction(1)
 
 
-def _first(path: Path, kind: Literal["video", "audio"]) -> Any:
-    """The first frame that decodes, as proof that one does."""
+def _first(path: Path, choose: Callable[[Any], Any], what: str) -> tuple[int, int]:
+    """Decode the first frame, as proof that one can be; of a picture, its size as shown."""
+    reason: Exception | None = None
     with opened(path) as container:
-        stream = picture_stream(container) if kind == "video" else sound_stream(container)
-        assert stream is not None
-        reason: Exception | None = None
+        stream = choose(container)
         for packet in _packets(container, [stream]):
             try:
                 for frame in packet.decode():
-                    return frame
-            except (OSError, ValueError) as failure:
+                    return _upright_size(frame, pixel_aspect(stream)) if what == "picture" else (0, 0)
+            except UNREADABLE as failure:
                 reason = failure
-    what = "picture" if kind == "video" else "sound"
     cause = f" ({_plain(reason)})" if reason else ""
     raise MediaError(
         f"{path}: its {what} cannot be decoded{cause}; export it again, for instance as H.264 in MP4"
     )
+
+
+def _upright_size(frame: Any, aspect: Fraction) -> tuple[int, int]:
+    """Width and height as shown: turned by the rotation that a phone recorded, with square pixels."""
+    width, height = max(1, round(frame.width * aspect)), frame.height
+    return (height, width) if frame.rotation % 180 == 90 else (width, height)
 
 
 def _plain(reason: Exception | None) -> str:

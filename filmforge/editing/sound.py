@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import av
-import av.error
 import numpy as np
 from numpy.typing import NDArray
 
@@ -88,9 +87,9 @@ def _frames(container: Any, stream: Any) -> Iterator[Any]:
         for packet in container.demux(stream):
             try:
                 yield from packet.decode()
-            except av.error.InvalidDataError:
+            except probe.UNREADABLE:
                 continue
-    except (av.error.InvalidDataError, av.error.EOFError):
+    except probe.UNREADABLE:  # cut off: what was there before counts
         return
 
 

@@ -47,7 +47,7 @@ class Memo:
         return value
 
     def put(self, name: str, value: dict[str, Any]) -> None:
-        """Replace the document in one step. Raises StoreError if the disk refuses, TypeError as `canonical`."""
+        """Replace the document in one step. StoreError when the disk refuses, TypeError as `canonical`."""
         document = seal(_SCHEMA, value)
         self._ensure()
         with on_disk("keep the film's state", self._root):

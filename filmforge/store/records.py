@@ -53,7 +53,7 @@ class Record:
             # A record out of the journal has its outputs; the rest is taken apart when it is first asked for,
             # since a plan of ten thousand steps asks for it a few times only.
             document = self.__dict__.get("_document")
-            if document is None or name.startswith("_"):
+            if document is None or name not in type(self).__dataclass_fields__:
                 raise AttributeError(name)
             self.__dict__.update(_parsed(document).__dict__)
             del self.__dict__["_document"]

@@ -36,6 +36,7 @@ VERSION = 1
 _SCHEMA = "filmforge.store/1"  # of store.json itself; `version` in it is that of the layout
 _FOLDERS = ("blobs", "records", "films", "index", "locks", "builds", "work", "tmp")
 _HOUSEKEEPING = "housekeeping"
+_numbers = itertools.count()  # of temporary files, over all stores of this process
 
 #: How to bring a store of version n to n + 1, by n. Each is done under a lock, and may be done twice.
 UPGRADES: Mapping[int, Callable[[Path], None]] = {}
@@ -61,7 +62,6 @@ class Store:
         self.readonly = readonly
         self.files = files or Files()
         self._ready = False
-        self._count = itertools.count()
         heartbeat = Heartbeat(self.files)
 
         def journal(name: str) -> Journal:
@@ -185,7 +185,7 @@ class Store:
             return verify(self, progress)
 
     def _temporary(self) -> Path:
-        return self.root / "tmp" / f"{tag(os.getpid())}.{next(self._count)}"
+        return self.root / "tmp" / f"{tag(os.getpid())}.{next(_numbers)}"
 
     def _ensure(self) -> None:
         """Make the folder a store, if it is none yet; any number of processes may do so at once."""

@@ -94,6 +94,8 @@ def warnings_are_errors(kind: type[FilmforgeError], where: str) -> Iterator[None
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("ignore")
             warnings.filterwarnings("always", module=r"(peft|diffusers)\.")
+            # Having several LoRAs on one model is what is wanted here.
+            warnings.filterwarnings("ignore", message="Already found a `peft_config`")
             yield
     finally:
         logger.removeHandler(kept)

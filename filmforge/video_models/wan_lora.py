@@ -54,9 +54,7 @@ class WanLoras:
             name for key, name in self._loaded.items() if key not in {signature for signature, _ in wanted}
         ]
         if not wanted:
-            if self._loaded:
-                pipeline.unload_lora_weights()
-            self._loaded, self._acting = {}, []
+            self._forget(pipeline)
             return
         for signature, use in wanted:
             if signature not in self._loaded:
@@ -68,6 +66,12 @@ class WanLoras:
         if spare:
             pipeline.delete_adapters(spare)
             self._loaded = {key: name for key, name in self._loaded.items() if name not in spare}
+
+    def _forget(self, pipeline: Any) -> None:
+        """Take everything off: what is wanted again is read again."""
+        if getattr(self._transformer, "peft_config", None):
+            pipeline.unload_lora_weights()
+        self._loaded, self._acting = {}, []
 
     def _pipeline(self) -> Any:
         kind: Any = diffusers.WanPipeline
@@ -103,8 +107,7 @@ class WanLoras:
                 )
             self._check_took_hold(name, modules, where)
         except LoraError:
-            if name in getattr(self._transformer, "peft_config", {}):
-                pipeline.delete_adapters([name])
+            self._forget(pipeline)
             raise
         return name
 

@@ -306,7 +306,7 @@ class TestLoaded:
         loaded = load_with_source(example)
         problem = loaded.problem("models.hero.precision", "no")
         assert (problem.line, problem.column, problem.where) == (18, 5, "models.hero.precision")
-        assert loaded.position("scenes[0].shots[1].join") == (66, 9)
+        assert loaded.position("scenes[0].shots[1].join") == (65, 9)
 
     def test_paths_are_written_and_parsed(self) -> None:
         """`parsed` is the inverse of `written`."""

@@ -128,7 +128,7 @@ class TestClips:
 
 class TestPrepare:
     def test_it_holds_what_training_needs(self, pocket: WanModel, dataset: Path) -> None:
-        """An item a photo, prior samples of captions without her, the empty caption; and whose latents they are."""
+        """An item a photo, prior samples of captions without her, the empty caption; whose latents they are."""
         data = read(dataset)
         assert (data.trigger, data.family, data.base_digest) == ("mira", "pocket", pocket.weights.digest)
         assert (len(data.items), len(data.prior)) == (4, 3)
@@ -138,7 +138,7 @@ class TestPrepare:
     def test_latents_are_normalised_as_the_pipeline_does(
         self, pocket: WanModel, dataset: Path, photos: list[Path]
     ) -> None:
-        """Trap 8: (x - mean) / std by channel; decoded by the renderer's own decode, the photo's latents fit."""
+        """Trap 8: (x - mean) / std by channel, of the most likely latents."""
         (clip,) = read_clips(photos[0], pocket.facts, pocket.facts.lora)  # type: ignore[arg-type]
         latents = read(dataset).items[0].latents
         assert latents.equal(pocket.encode_frames(clip))

@@ -1,0 +1,69 @@
+"""Encodes the drawn stills and clips once: the transformer trains on latents and token ids.
+
+    python -m pocket.prepare stills 0 50
+    python -m pocket.prepare clips 0 60
+    python -m pocket.prepare statistics
+
+One file a shard in ``.pocket/latents``: ``latents`` float16 (n, 16, t, 12, 20), raw (not yet
+standardised), and captions beside it. The VAE is causal: a prefix of a clip's latents is the
+latents of the clip's first frames, so 17 frames serve 1, 5, 9 and 13 as well.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import torch
+
+from pocket.export import trained_vae
+from pocket.vae_model import Z, fast_paths, to_pixels
+from pocket.workplace import WORK, device, save
+
+LATENTS = WORK / "latents"
+
+
+@torch.inference_mode()
+def encode_shard(kind: str, number: int, vae: torch.nn.Module) -> None:
+    """``kind`` is stills or clips."""
+    source, target = WORK / kind / f"{number:04d}.npy", LATENTS / f"{kind}-{number:04d}.pt"
+    if target.exists() or not source.exists():
+        return
+    frames = torch.from_numpy(np.load(source))
+    frames = frames[:, None] if frames.ndim == 4 else frames
+    out = []
+    for batch in frames.split(20 if kind == "stills" else 2):
+        pixels = to_pixels(batch.to(device()))
+        out.append(vae.encode(pixels).latent_dist.mode().half().cpu())  # type: ignore[operator]
+    notes = json.loads(source.with_suffix(".json").read_text())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.with_suffix(".json").write_text(json.dumps(notes))
+    save({"latents": torch.cat(out)}, target)
+
+
+def statistics() -> None:
+    """Mean and deviation of every latent channel over what was encoded so far."""
+    parts = []
+    for path in sorted(LATENTS.glob("*.pt"))[:40]:
+        latents = torch.load(path, weights_only=True)["latents"].float()
+        parts.append(latents.transpose(0, 1).reshape(Z, -1)[:, ::7])
+    values = torch.cat(parts, 1)
+    (WORK / "latent_statistics.json").write_text(json.dumps({
+        "latents_mean": [round(float(v), 5) for v in values.mean(1)],
+        "latents_std": [round(float(v), 5) for v in values.std(1)]}))
+
+
+def main() -> None:
+    torch.set_num_threads(2)
+    if sys.argv[1] == "statistics":
+        statistics()
+        return
+    vae = trained_vae().to(device())
+    with fast_paths():
+        for number in range(int(sys.argv[2]), int(sys.argv[3])):
+            encode_shard(sys.argv[1], number, vae)
+
+
+if __name__ == "__main__":
+    main()

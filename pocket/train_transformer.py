@@ -1,0 +1,173 @@
+"""Teaches the painter and the reader together, on prepared latents, by flow matching.
+
+Stills first (they are cheap, and teach subject, colour, place and words), then clips of 9 and 17
+frames, a quarter of them with a clean first frame at timestep 0, as Wan 2.2 5B does for
+image-to-video. Resumes from ``.pocket/transformer.pt``; exports the averaged weights now and then.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pocket.export import export
+from pocket.muon import muon
+from pocket.text_model import encode, load_tokenizer, new_text_encoder, tokenise
+from pocket.transformer_model import SHIFT, new_transformer
+from pocket.vae_model import Z
+from pocket.workplace import WORK, device, load, save
+
+PEAK = 2.5e-3
+EMPTY = 0.1  # share of captions left out, for guidance
+IMAGE_FIRST = 0.25  # share of clips with their first frame given
+BATCH = {1: 64, 3: 24, 5: 16}
+PLAIN = ("patch_embedding", "proj_out", "condition_embedder", "scale_shift_table", "shared",
+         "relative_attention_bias", "norm")
+
+
+class Library:
+    """Latents and tokenised captions in memory; takes in new shards as they appear."""
+
+    def __init__(self) -> None:
+        self.tokenizer = load_tokenizer(WORK / "tokenizer")
+        stats = json.loads((WORK / "latent_statistics.json").read_text())
+        self.mean = torch.tensor(stats["latents_mean"]).view(1, Z, 1, 1, 1)
+        self.std = torch.tensor(stats["latents_std"]).view(1, Z, 1, 1, 1)
+        self.latents: dict[str, list[torch.Tensor]] = {"stills": [], "clips": []}
+        self.ids: dict[str, list[torch.Tensor]] = {"stills": [], "clips": []}
+        self.known: set[str] = set()
+        self.looked = -1e9
+
+    def refresh(self) -> None:
+        if time.monotonic() - self.looked < 60:
+            return
+        self.looked = time.monotonic()
+        for path in sorted((WORK / "latents").glob("*.pt")):
+            if path.name in self.known:
+                continue
+            self.known.add(path.name)
+            kind = path.name.split("-")[0]
+            latents = torch.load(path, weights_only=True)["latents"].float()
+            notes = json.loads(path.with_suffix(".json").read_text())
+            count = len(notes[0]["captions"])
+            ids, _ = tokenise(self.tokenizer, [c for n in notes for c in n["captions"]])
+            self.latents[kind] += list(((latents - self.mean) / self.std).half())
+            self.ids[kind] += list(ids.view(len(notes), count, -1).short())
+
+    def take(self, rng: np.random.Generator, n: int, length: int,
+             ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Latents (n, 16, length, 12, 20) and ids (n, 64)."""
+        self.refresh()
+        kind = "stills" if length == 1 and (rng.random() < 0.75 or not self.latents["clips"]) else "clips"
+        pool, ids = self.latents[kind], self.ids[kind]
+        picks = [int(i) for i in rng.integers(len(pool), size=n)]
+        x = torch.stack([pool[i][:, :length] for i in picks]).float()
+        words = torch.stack([ids[i][int(rng.integers(ids[i].shape[0]))] for i in picks]).long()
+        return x, words
+
+
+def sigmas(n: int, generator: torch.Generator) -> torch.Tensor:
+    """Noise levels 0..1: logit-normal, then the scheduler's shift."""
+    u = torch.sigmoid(torch.randn(n, generator=generator))
+    return SHIFT * u / (1 + (SHIFT - 1) * u)
+
+
+@torch.no_grad()
+def average(ema: torch.nn.Module, model: torch.nn.Module, keep: float) -> None:
+    for a, b in zip(ema.parameters(), model.parameters(), strict=True):
+        a.lerp_(b, 1 - keep)
+
+
+def train(minutes: float, half: bool = False, export_every: float = 10.0, peak: float = PEAK,
+          checkpoint: Path = WORK / "transformer.pt") -> None:
+    """Train for so many minutes in all; the rate falls to zero towards the end."""
+    torch.set_num_threads(2)
+    where = device()
+    library = Library()
+    painter = new_transformer().to(where)
+    reader = new_text_encoder(len(library.tokenizer)).to(where)
+    optimisers = [muon(painter, peak, PLAIN), muon(reader, peak, PLAIN)]
+    step, spent = 0, 0.0
+    state = load(checkpoint)
+    if state:
+        painter.load_state_dict(state["transformer"])
+        reader.load_state_dict(state["text"])
+        for o, s in zip(optimisers, state["optimisers"], strict=True):
+            o.load_state_dict(s)
+        step, spent = int(state["step"]), float(state["spent"])
+    ema_painter, ema_reader = copy.deepcopy(painter), copy.deepcopy(reader)
+    if state:
+        ema_painter.load_state_dict(state["ema_transformer"])
+        ema_reader.load_state_dict(state["ema_text"])
+    rng = np.random.default_rng(step + 5)
+    dice = torch.Generator().manual_seed(step + 5)
+    empty, _ = tokenise(library.tokenizer, [""])
+    last = time.monotonic()
+    exported, shown = spent, {1: [0.0], 3: [0.0], 5: [0.0]}
+    while spent < minutes * 60:
+        done = spent / (minutes * 60)
+        rate = peak * min(1.0, (step + 1) / 80) * min(1.0, (1 - done) / 0.6)
+        for o in optimisers:
+            for group in o.param_groups:
+                group["lr"] = max(rate, 1e-6)
+        roll = rng.random()
+        stills = 0.92 if done < 0.22 else 0.25
+        length = 1 if roll < stills else 3 if roll < stills + (1 - stills) * 0.3 else 5
+        if not library.latents["clips"] and library.known:
+            length = 1
+        x, ids = library.take(rng, BATCH[length], length)
+        blank = torch.from_numpy(rng.random(len(ids)) < EMPTY)
+        ids[blank] = empty
+        x, ids = x.to(where), ids.to(where)
+        mask = (ids != 0).long()
+        sigma = sigmas(len(x), dice).to(where)
+        noise = torch.randn(x.shape, generator=dice).to(where)
+        s = sigma.view(-1, 1, 1, 1, 1)
+        noisy = (1 - s) * x + s * noise
+        time_of = sigma * 1000
+        given = length > 1 and rng.random() < IMAGE_FIRST
+        if given:
+            noisy = torch.cat([x[:, :, :1], noisy[:, :, 1:]], 2)
+            per_frame = x.shape[3] * x.shape[4] // 4
+            time_of = time_of[:, None].repeat(1, length * per_frame)
+            time_of[:, :per_frame] = 0
+        with torch.autocast(where.type, torch.bfloat16, enabled=half):
+            words = encode(reader, ids, mask)
+            v = painter(noisy, time_of, words, return_dict=False)[0]
+        error = (v.float() - (noise - x)).square()
+        loss = (error[:, :, 1:] if given else error).mean()
+        for o in optimisers:
+            o.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_([*painter.parameters(), *reader.parameters()], 1.0)
+        for o in optimisers:
+            o.step()
+        step += 1
+        keep = min(0.998, 1 - 1 / (step / 4 + 2))
+        average(ema_painter, painter, keep)
+        average(ema_reader, reader, keep)
+        now = time.monotonic()
+        spent, last = spent + now - last, now
+        if not given:
+            shown[length].append(float(loss.detach()))
+        if step % 50 == 0:
+            text = " ".join(f"T{k} {np.mean(v):.3f}" for k, v in shown.items() if v)
+            shown = {1: [], 3: [], 5: []}
+            print(f"painter {step} {spent / 60:.1f} min {text} rate {rate:.2e}", flush=True)
+        if spent - exported > export_every * 60 or spent >= minutes * 60:
+            exported = spent
+            save({"transformer": painter.state_dict(), "text": reader.state_dict(),
+                  "ema_transformer": ema_painter.state_dict(), "ema_text": ema_reader.state_dict(),
+                  "optimisers": [o.state_dict() for o in optimisers], "step": step,
+                  "spent": spent}, checkpoint)
+            export()
+
+
+if __name__ == "__main__":
+    import sys
+    train(float(sys.argv[1]), half="bf16" in sys.argv[2:])

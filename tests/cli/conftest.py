@@ -1,0 +1,38 @@
+"""Running the command line within the test's own process, as a shell would see it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pytest
+
+
+class Ended(NamedTuple):
+    """How a command ended."""
+
+    status: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ended]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs `filmforge ARGUMENTS` and gives its exit status and what it printed; a traceback fails the test."""
+
+    def command(*arguments: object) -> Ended:
+        from filmforge.cli.main import main
+
+        monkeypatch.setattr(sys, "argv", ["filmforge", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        assert "Traceback" not in said.out + said.err
+        code = ended.value.code
+        return Ended(code if isinstance(code, int) else 0, said.out, said.err)
+
+    return command

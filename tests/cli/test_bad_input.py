@@ -1,0 +1,259 @@
+"""Whatever is wrong, the user gets one clear message with the place and the remedy, the right exit status, and no
+traceback; and nothing that was made is lost."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.conftest import WriteFilm
+from tests.media import write_clip, write_photo, write_sound
+
+SHOTS = "scenes: [{id: a, shots: [%s]}]\n"
+CARD = "{id: one, title: {text: x}, lasts: 4f}"
+
+
+def bomb() -> str:
+    """A billion laughs: ten aliases of ten aliases, nine deep."""
+    lines = ["a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol, lol]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    return "\n".join(lines) + "\n"
+
+
+WRONG: dict[str, tuple[str, str]] = {
+    "not YAML": ("scenes: [}\n", "film.yaml:2:"),
+    "a tag": ("title: !!python/object/apply:os.system [ls]\n" + SHOTS % CARD, "tag"),
+    "an alias bomb": (bomb() + SHOTS % CARD, "film.yaml:"),
+    "an unknown key": ("titel: x\n" + SHOTS % CARD, "did you mean 'title'?"),
+    "a key given twice": ("title: x\ntitle: y\n" + SHOTS % CARD, "twice"),
+    "two shots with one name": (SHOTS % f"{CARD}, {CARD}", "has a shot 'one'"),
+    "a character nobody declared": (SHOTS % '{id: one, prompt: "{mira} waves", lasts: 1s}', "mira"),
+    "a duration that is none": (SHOTS % "{id: one, title: x, lasts: 4x}", "'4x' is not a duration; write 4s, 96f"),
+    "a ring of starts": (
+        SHOTS % "{id: p, prompt: x, lasts: 1s, start: {from: q}}, {id: q, prompt: y, lasts: 1s, start: {from: p}}",
+        "a/p -> a/q -> a/p",
+    ),
+    "no such photo folder": (
+        "characters: {mira: {looks: x, photos: nowhere}}\n" + SHOTS % '{id: one, prompt: "{mira}", lasts: 1s}',
+        "nowhere",
+    ),
+    "a path out of the project": (SHOTS % "{id: one, still: ../secret.png, lasts: 1s}", "../secret.png"),
+    "an absolute path": (SHOTS % "{id: one, still: /etc/passwd, lasts: 1s}", "/etc/passwd"),
+    "a clip longer than the model's limit": (SHOTS % "{id: one, prompt: x, lasts: 60s}", "at most 25"),
+    "a size that is not legal": (
+        "models: {m: {use: pocket, size: 161x97}}\nmodel: m\n" + SHOTS % "{id: one, prompt: x, lasts: 1s}",
+        "160x96",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+@pytest.mark.parametrize("command", ["check", "build"])
+def test_wrong_film(write_film: WriteFilm, run: Run, name: str, command: str) -> None:
+    """A mistake in the film file: exit status 2, and a message that says where and what."""
+    text, said = WRONG[name]
+    film = write_film(text)
+    ended = run(command, film)
+    assert ended.status == 2
+    assert said in ended.err
+    assert "film.yaml" in ended.err or "weights" in ended.err
+    assert not (film.parent / "out").exists()
+
+
+@pytest.mark.parametrize("command", ["plan", "build"])
+def test_weights_that_are_not_there(write_film: WriteFilm, run: Run, command: str) -> None:
+    """Weights in a folder that is not there are named. They belong to the machine, so that `check` accepts the film."""
+    film = write_film(
+        "models: {m: {use: pocket, weights: ./nowhere}}\nmodel: m\n" + SHOTS % "{id: one, prompt: x, lasts: 1s}"
+    )
+    ended = run(command, film)
+    assert ended.status == 2
+    assert "nowhere" in ended.err
+    assert run("check", film).status == 0
+
+
+def test_weights_of_the_hub_without_network(
+    write_film: WriteFilm, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Weights that were not downloaded: the film is planned, and building says how to get them. Cards are made."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    film = write_film("model: wan2.2-ti2v-5b\n" + SHOTS % f"{{id: p, prompt: x, lasts: 1s}}, {CARD}")
+    assert run("plan", film).status == 0
+    ended = run("build", film, "--keep-going")
+    assert ended.status == 1
+    assert "Wan-AI/Wan2.2-TI2V-5B-Diffusers" in ended.out
+    assert "segment/a/one done" in ended.out
+
+
+def test_every_error_at_once(write_film: WriteFilm, run: Run) -> None:
+    """All mistakes of a file are reported together, in the order of the file, whatever their sort."""
+    film = write_film("titel: x\nscenes:\n  - id: a\n    shots:\n      - {id: one, prompt: '{nobody}', lasts: 4x}\n")
+    lines = run("check", film).err.splitlines()
+    assert [line.split(":")[1] for line in lines] == ["2", "6", "6"]
+
+
+class TestFiles:
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path: Path) -> None:
+        self.tmp = tmp_path
+
+    def status(self, run: Run, write_film: WriteFilm, text: str, *said: str) -> None:
+        ended = run("build", write_film(text))
+        assert ended.status == 2, ended
+        for words in said:
+            assert words in ended.err
+
+    def with_photo(self, name: str, data: bytes) -> str:
+        (self.tmp / "photos").mkdir(exist_ok=True)
+        (self.tmp / "photos" / name).write_bytes(data)
+        return "characters: {mira: {looks: x, photos: photos}}\n" + SHOTS % '{id: one, prompt: "{mira}", lasts: 1s}'
+
+    def test_empty_photo_folder(self, write_film: WriteFilm, run: Run) -> None:
+        """An empty folder of photos is an error that says so."""
+        (self.tmp / "photos").mkdir()
+        film = "characters: {mira: {looks: x, photos: photos}}\n" + SHOTS % '{id: one, prompt: "{mira}", lasts: 1s}'
+        self.status(run, write_film, film, "photos")
+
+    def test_text_called_png(self, write_film: WriteFilm, run: Run) -> None:
+        """A text file called .png is named."""
+        self.status(run, write_film, self.with_photo("a.png", b"this is no picture"), "a.png")
+
+    def test_truncated_jpeg(self, write_film: WriteFilm, run: Run) -> None:
+        """A JPEG that ends too early is named, by `check` too."""
+        write_photo(self.tmp / "whole.jpg", (200, 10, 10), (640, 480))
+        data = (self.tmp / "whole.jpg").read_bytes()
+        text = self.with_photo("a.jpg", data[: len(data) // 2])
+        self.status(run, write_film, text, "a.jpg")
+        assert run("check", write_film(text)).status == 2
+
+    def test_footage_that_is_not(self, write_film: WriteFilm, run: Run) -> None:
+        """A text file, a playlist and an empty file are no footage."""
+        for data in (b"hello", b"#EXTM3U\nhttp://example.com/x.ts\n", b"", b"ffconcat version 1.0\nfile /etc/passwd\n"):
+            (self.tmp / "a.mp4").write_bytes(data)
+            self.status(run, write_film, SHOTS % "{id: one, clip: a.mp4}", "a.mp4")
+
+    def test_footage_without_sound(self, write_film: WriteFilm, run: Run) -> None:
+        """`sound: keep` of footage that has none is an error that says so."""
+        write_clip(self.tmp / "a.mp4", 24, 24)
+        self.status(run, write_film, SHOTS % "{id: one, clip: a.mp4, sound: keep}", "a.mp4", "sound")
+
+    def test_sound_as_footage(self, write_film: WriteFilm, run: Run) -> None:
+        """A sound file is no footage."""
+        write_sound(self.tmp / "a.mp4.wav", 1.0)
+        (self.tmp / "a.mp4.wav").rename(self.tmp / "a.mp4")
+        self.status(run, write_film, SHOTS % "{id: one, clip: a.mp4}", "a.mp4")
+
+    def test_pickle_in_disguise(self, write_film: WriteFilm, run: Run) -> None:
+        """A pickle called .safetensors is refused, and never loaded."""
+        import pickle
+
+        (self.tmp / "a.safetensors").write_bytes(pickle.dumps({"x": 1}))
+        text = "characters: {o: {looks: x, lora: {file: a.safetensors}}}\n" + SHOTS % '{id: one, prompt: "{o}", lasts: 1s}'
+        self.status(run, write_film, text, "a.safetensors")
+
+    def test_lora_of_another_model(self, write_film: WriteFilm, run: Run) -> None:
+        """A LoRA made for another base is refused, naming both; with `missing: skip` it is left out, and said so."""
+        write_lora(self.tmp / "a.safetensors", {"filmforge.base.family": "mochi-1"})
+        text = "characters: {o: {looks: x, lora: {file: a.safetensors}}}\n" + SHOTS % '{id: one, prompt: "{o}", lasts: 1s}'
+        self.status(run, write_film, text, "pocket")
+        ended = run("plan", write_film(text.replace("a.safetensors}", "a.safetensors, missing: skip}")))
+        assert ended.status == 0
+        assert "without a LoRA" in ended.out
+
+
+def write_lora(path: Path, metadata: dict[str, str]) -> None:
+    """A LoRA file of one module, whose shapes fit no model of ours."""
+    shape = [4, 3072]
+    size = 4 * shape[0] * shape[1]
+    header: dict[str, Any] = {"__metadata__": {"rank": "4", "alpha": "4", **metadata}}
+    for index, name in enumerate(("lora_A", "lora_B")):
+        sides = shape if index == 0 else shape[::-1]
+        key = f"transformer.blocks.0.attn1.to_q.{name}.weight"
+        header[key] = {"dtype": "F32", "shape": sides, "data_offsets": [index * size, (index + 1) * size]}
+    text = json.dumps(header).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + b"\0" * (2 * size))
+
+
+NASTY = "it's \"q\": %{pts} drawtext=text='x':[in]|;\\ 100% \N{PARTY POPPER} \u202eright\u202c\n-i /etc/passwd\t{{brace}}"
+
+IN_PROMPT = NASTY.replace("{", "{{").replace("}", "}}")
+
+
+def test_nasty_words_are_words(write_film: WriteFilm, run: Run) -> None:
+    """Quotes, newlines, emoji and FFmpeg's own syntax in prompts, cards and captions are drawn as text."""
+    film = write_film(
+        f"model: animatic\nsize: 64x36\ncaptions: both\n"
+        f"scenes: [{{id: a, shots: [\n"
+        f"  {{id: one, prompt: {json.dumps(IN_PROMPT, ensure_ascii=False)}, lasts: 4f, says: {{narrator: {json.dumps(NASTY, ensure_ascii=False)}}}}},\n"
+        f"  {{id: two, title: {{text: {json.dumps(NASTY, ensure_ascii=False)}, size: 8}}, lasts: 4f}}]}}]\n"
+    )
+    ended = run("build", film)
+    assert ended.status == 0, ended
+    assert "cut" in ended.out
+
+
+class TestCommands:
+    def test_no_such_film(self, tmp_path: Path, run: Run) -> None:
+        """A film that is not there is named."""
+        ended = run("build", tmp_path / "nowhere.yaml")
+        assert ended.status == 2
+        assert "nowhere.yaml" in ended.err
+
+    def test_no_such_command(self, run: Run) -> None:
+        """A mistyped command is answered with the nearest one."""
+        ended = run("biuld", "film.yaml")
+        assert ended.status == 2
+        assert "build" in ended.err
+
+    @pytest.mark.parametrize(
+        "arguments", [("--profile", "draft"), ("--only", "a/tow"), ("--set", "titel=x"), ("--on", "ray://x:1")]
+    )
+    def test_unknown_words(self, write_film: WriteFilm, run: Run, arguments: tuple[str, ...]) -> None:
+        """A profile, shot or key that is not in the film is an error of the command."""
+        assert run("build", write_film(SHOTS % CARD), *arguments).status == 2
+
+    def test_unknown_name(self, write_film: WriteFilm, run: Run) -> None:
+        """`why` of something that is not in the film names the nearest that is."""
+        ended = run("why", write_film(SHOTS % CARD), "a/onw")
+        assert ended.status == 2
+        assert "a/one" in ended.err
+
+
+class TestStore:
+    def test_store_that_cannot_be_made(self, write_film: WriteFilm, run: Run, tmp_path: Path) -> None:
+        """A store in a place where none can be is an error with the place; no traceback."""
+        (tmp_path / "file").write_text("")
+        ended = run("build", write_film(SHOTS % CARD), "--store", tmp_path / "file" / "store")
+        assert ended.status == 1
+        assert str(tmp_path / "file") in ended.err
+
+    def test_no_space_left(self, write_film: WriteFilm, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With a full disk the build fails with one message, keeps what was finished, and goes on when there is room."""
+        film = write_film("size: 64x36\n" + SHOTS % f"{CARD}, {{id: two, title: {{text: y}}, lasts: 4f}}")
+        from filmforge.store import files
+
+        whole, written = files.Files.replace, 0
+
+        def full(self: object, target: Path, data: bytes, temporary: Path, **options: Any) -> None:
+            nonlocal written
+            written += "records" in str(target)
+            if written > 2:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+            whole(self, target, data, temporary, **options)  # type: ignore[arg-type]
+
+        with monkeypatch.context() as patch:
+            patch.setattr(files.Files, "replace", full)
+            ended = run("build", film)
+        assert ended.status == 1
+        assert "space" in ended.out + ended.err
+        ended = run("build", film, "--json")
+        assert ended.status == 0
+        done = json.loads(ended.out.splitlines()[-1])
+        assert sum(done["cached"].values()) >= 2

@@ -1,0 +1,173 @@
+"""What spans the parts of a film."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import film_with, problems
+
+HEAD = (
+    "characters: {mira: {looks: a keeper}, otto: {looks: a fisherman}}\n"
+    "styles: {storm: {prompt: rain}}\nplaces: {cliff: a cliff}\nmodels: {hero: {use: wan2.2-ti2v-5b}}\n"
+)
+
+
+def of_shots(*shots: str, top: str = HEAD) -> list[str]:
+    """The problems of a film with these shots, each written as a flow mapping."""
+    found = problems(film_with(top, "".join(f"      - {shot}\n" for shot in shots)))
+    return [p.split(": ", 1)[1] for p in found]
+
+
+GOOD = "{id: good, prompt: a boat, lasts: 2s}"
+
+
+class TestShots:
+    """What a shot of each kind may say, and whom it may name."""
+
+    @pytest.mark.parametrize(
+        ("shot", "said"),
+        [
+            ("{id: a, prompt: x, still: y.png, lasts: 1s}", "this one has prompt and still"),
+            ("{id: a, lasts: 1s}", "this one has none"),
+            ("{id: a, prompt: x}", "scenes[0].shots[1].lasts: is missing: a generated shot needs to know how long"),
+            ("{id: a, still: y.png}", "lasts: is missing: a still needs"),
+            ("{id: a, still: y.png, lasts: 1s, seed: 3}", "`seed` is for a generated shot, and this one is a still"),
+            ("{id: a, title: X, lasts: 1s, camera: pan}", "`camera` is for a generated shot"),
+            ("{id: a, prompt: x, lasts: 1s, move: push in}", "`move` is for a still"),
+            ("{id: a, prompt: x, lasts: 1s, sound: keep}", "`keep` is for the sound of a clip"),
+            ("{id: a, prompt: '{mia} waves', lasts: 1s}", "there is no character called 'mia'; did you mean 'mira'?"),
+            ("{id: a, prompt: 'a { b', lasts: 1s}", "a { is not closed"),
+            ("{id: a, prompt: x, lasts: 1s, model: her}", "there is no model called 'her'; did you mean 'hero'?"),
+            ("{id: a, prompt: x, lasts: 1s, style: strom}", "no style called 'strom'; did you mean 'storm'?"),
+            ("{id: a, prompt: x, lasts: 1s, place: sea}", "no place called 'sea'; declare it under `places`"),
+            ("{id: a, prompt: x, lasts: 1s, says: {mora: Hi}}", "no character called 'mora'; did you mean 'mira'?"),
+            ("{id: a, prompt: x, lasts: 1s, says: {mira: {at: 0s}}}", "says nothing"),
+            ("{id: a, prompt: x, lasts: 1s, says: {mira: {text: Hi, at: 1s}}}", "begins after the shot has ended"),
+            ("{id: a, prompt: x, lasts: 1s, takes: [1, 2, 1]}", "seed 1 stands twice"),
+            ("{id: a, prompt: x, lasts: 1s, takes: [1, 2], pick: 3}", "3 is not one of the shot's takes, which are 1, 2"),
+            ("{id: a, prompt: x, lasts: 1s, takes: [1, 2], seed: 3}", "seed 3 is not among the takes"),
+            ("{id: good, prompt: x, lasts: 1s}", "has a shot 'good' on line 9 already"),
+            ("{id: a, prompt: x, lasts: 1s, start: {from: god}}", "no shot called 'god'; did you mean 'good'?"),
+            ("{id: a, prompt: x, lasts: 1s, start: {from: b/good}}", "no shot called 'b/good'"),
+            ("{id: a, prompt: x, lasts: 1s, start: {at: last}}", "give one of them"),
+            ("{id: a, prompt: x, lasts: 1s, start: {image: y.png, at: 2f}}", "an image has but one"),
+            ("{id: a, prompt: x, lasts: 1s, start: {from: good, at: 48f}}", "lasts 48 frames, so there is no frame 48"),
+            ("{id: a, prompt: x, lasts: 1s, trim: {from: 1s, to: 0.5s}}", "`to` comes after `from`"),
+            ("{id: a, prompt: x, lasts: 1s, trim: {to: 2s}}", "trim.to: lies past the end of the shot, which lasts 1s"),
+            ("{id: a, prompt: x, lasts: 1s, trim: {from: 24f}}", "trim.from: lies past the end"),
+            ("{id: a, prompt: x, lasts: 1s, join: {dissolve: 1s, fade: 1s}}", "this one has dissolve and fade"),
+            ("{id: a, prompt: x, lasts: 1s, join: {}}", "this one has none"),
+            ("{id: a, prompt: x, lasts: 1s, join: {wipe: 25f}}", "a wipe of 25f is longer than this shot, which has 1s"),
+            ("{id: a, prompt: x, lasts: 3s, join: {fade: 2.5s}}", "longer than the shot before it, which has 2s"),
+            ("{id: a, prompt: x, lasts: 9s}", "pocket renders at most 25 (3.12s); shorten the shot, or write `extend: true`"),
+            ("{id: a, prompt: x, lasts: 6s, model: hero}", "hero (wan2.2-ti2v-5b) renders at most 121"),
+            ("{id: a, prompt: x, lasts: 1s, model: wan2.2-i2v-a14b}", "only renders from a picture; give the shot a `start`"),
+            ("{id: a, prompt: x, lasts: 1s, model: mochi-1, start: good}", "mochi-1 cannot start from a picture"),
+            ("{id: a, prompt: x, lasts: 1s, model: comfyui}", "comfyui renders with a workflow"),
+        ],
+    )
+    def test_a_slip(self, shot: str, said: str) -> None:
+        """Each has one message that names what is there instead."""
+        found = of_shots(GOOD, shot)
+        assert len(found) == 1, found
+        assert said in found[0]
+
+    @pytest.mark.parametrize(
+        "shot",
+        [
+            "{id: a, prompt: x, lasts: 9s, extend: true}",
+            "{id: a, prompt: x, lasts: 9s, model: animatic, start: good}",
+            "{id: a, clip: x.mp4, sound: keep, trim: {from: 1s}}",
+            "{id: a, prompt: 'a {{brace}}', lasts: 1s, says: {narrator: Once upon a time}}",
+            "{id: a, prompt: x, lasts: 1s, takes: [1, 2], seed: 2, pick: 1}",
+            "{id: a, prompt: x, lasts: 1s, start: {from: sea/good, at: 47f}}",
+            "{id: a, prompt: x, lasts: 1s, join: {dissolve: 1s}}",
+        ],
+    )
+    def test_what_is_right(self, shot: str) -> None:
+        """Nothing is said of it."""
+        assert of_shots(GOOD, shot) == []
+
+    def test_joins_of_the_first_shot(self) -> None:
+        """A film may open out of black, but with nothing to melt from."""
+        assert of_shots("{id: a, prompt: x, lasts: 1s, join: {fade: 1s}}") == []
+        assert "only `fade` can open a film" in of_shots("{id: a, prompt: x, lasts: 1s, join: {wipe: 1s}}")[0]
+
+    def test_joins_on_both_sides(self) -> None:
+        """Together they may not be longer than the shot between."""
+        shots = [GOOD, "{id: b, prompt: x, lasts: 1s, join: {wipe: 13f}}", "{id: c, prompt: x, lasts: 1s, join: {wipe: 12f}}"]
+        assert "this join and the next take" in of_shots(*shots)[0]
+        assert of_shots(shots[0], shots[1].replace("13f", "12f"), shots[2]) == []
+
+    def test_handles_count(self) -> None:
+        """A model renders the handles too, so that they shorten what fits."""
+        assert of_shots("{id: a, prompt: x, lasts: 3s}") == []
+        assert "3s with its handles is" in of_shots("{id: a, prompt: x, lasts: 3s}", top="handles: 12f\n" + HEAD)[0]
+
+
+class TestRings:
+    """Shots cannot start from one another in a ring."""
+
+    def shot(self, name: str, start: str) -> str:
+        return f"{{id: {name}, prompt: x, lasts: 1s, start: {start}}}"
+
+    def test_a_ring_is_named(self) -> None:
+        """In the order in which one starts from the next."""
+        found = of_shots(self.shot("x", "y"), self.shot("y", "z"), self.shot("z", "y"))
+        assert len(found) == 1
+        assert "in a ring, sea/y -> sea/z -> sea/y;" in found[0]
+
+    def test_a_shot_cannot_start_from_itself(self) -> None:
+        """The smallest ring."""
+        assert "in a ring, sea/x -> sea/x;" in of_shots(self.shot("x", "x"))[0]
+
+    def test_a_chain_is_no_ring(self) -> None:
+        """Many may start from one, in any order of the film."""
+        assert of_shots(self.shot("a", "b"), self.shot("b", "c"), GOOD.replace("good", "c"), self.shot("d", "c")) == []
+
+
+class TestDeclarations:
+    """What the top level of a film declares."""
+
+    @pytest.mark.parametrize(
+        ("top", "said"),
+        [
+            ("models: {hero: {use: wan2.2-ti2v-5b, size: 1280x720}}", "models.hero.size: wan2.2-ti2v-5b cannot render 1280x720"),
+            ("models: {hero: {use: wan2.2-ti2v-5b, size: 1280x720}}", "the nearest it can is 1280x736"),
+            ("models: {c: {use: comfyui}}", "models.c: comfyui renders with a workflow"),
+            ("models: {c: {use: pocket, server: x}}", "models.c.server: `server` is for `use: comfyui`"),
+            ("model: pockt", "model: there is no model called 'pockt'; did you mean 'pocket'?"),
+            ("style: storm", "style: there is no style called 'storm'; declare it under `styles`"),
+            ("characters: {a: {}}", "characters.a: 'a' has neither looks, photos nor a LoRA"),
+            ("characters: {a: {looks: x, lora: {rank: 4}}}", "has no photos to train a LoRA on"),
+            ("characters: {a: {looks: x, likeness: 0.5}}", "likeness is measured against photos"),
+            ("characters: {a: {looks: x, retry: 2}}", "retry: further seeds are tried when the likeness is low"),
+            ("characters: {a: {looks: x, lora: {file: {her: l.safetensors}}}}", "no model called 'her'"),
+            ("deliver: {a: x.mp4, b: ./x.mp4}", "deliver.b.file: './x.mp4' is where 'a' goes too"),
+            ("deliver: {a: {file: x.mp4, codec: prores}}", "does not end in .mov or .mkv, as prores does"),
+        ],
+    )
+    def test_a_slip(self, top: str, said: str) -> None:
+        """Each has one message at its place."""
+        found = problems(film_with(top + "\n"))
+        assert len(found) == 1, found
+        assert said in found[0]
+
+    def test_a_lora_for_each_model(self) -> None:
+        """A file by model has to be there for each that renders the character, unless it may be missing."""
+        top = "characters: {a: {looks: x, lora: {file: {animatic: l.safetensors}}}}\n"
+        shot = "      - {id: one, prompt: '{a} waves', lasts: 1s}\n"
+        found = problems(film_with(top, shot))
+        assert len(found) == 1
+        assert "characters.a.lora: there is no file for model 'pocket', which renders sea/one" in found[0]
+        assert problems(film_with(top.replace("}}}}", "}, missing: skip}}}"), shot)) == []
+
+    def test_scenes_have_one_name_each(self) -> None:
+        """The line of the first is told."""
+        text = film_with() + "  - id: sea\n    shots: [{id: a, title: X, lasts: 1s}]\n"
+        assert problems(text) == ["6:5: scenes[1].id: a scene 'sea' is on line 3 already; give this one another id"]
+
+    def test_what_hangs_on_a_broken_value_is_not_reported(self) -> None:
+        """One slip, one message."""
+        assert len(problems(film_with("models: {hero: 7}\nmodel: hero\n"))) == 1
+        assert len(of_shots("{id: a, prompt: 7}", top="")) <= 2
