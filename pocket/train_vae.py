@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from pocket.muon import muon
+from pocket.pair import RANK, WORKERS, agree, average_gradients, meet
 from pocket.vae_model import fast_paths, new_vae, to_pixels
 from pocket.workplace import WORK, device, load, save
 
@@ -65,7 +66,7 @@ def edges(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
 
 def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
     """Train for so long in all; the learning rate falls to zero at the end."""
-    torch.set_num_threads(2)
+    meet()
     where = device()
     vae = new_vae().to(where)
     optimiser = muon(vae, PEAK)
@@ -77,7 +78,8 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
         step, spent = int(state["step"]), float(state["spent"])
     shelves = {n: Shelf(n, held) for n, held in (
         ("pictures", 1), ("stills", 1), ("clips", 2), ("drifts", 1))}
-    rng = np.random.default_rng(step + 17)
+    dice = np.random.default_rng(step + 17)  # the same in every worker
+    rng = np.random.default_rng([step, RANK])
     last, shown, kept = time.monotonic(), 0.0, 0
     with fast_paths():
         while spent < minutes * 60:
@@ -85,15 +87,14 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
             rate = PEAK * min(1.0, (step + 1) / 60) * (1 - done) ** 0.9
             for group in optimiser.param_groups:
                 group["lr"] = max(rate, 1e-6)
-            roll = rng.random()
-            stills_share = 0.85 if done < 0.2 else 0.25
-            if roll < stills_share:
-                batch = torch.cat([shelves["pictures"].take(rng, 8, 1),
-                                   shelves["stills"].take(rng, 8, 1)])
+            n = 2 if WORKERS == 1 else 1
+            if dice.random() < (0.85 if done < 0.2 else 0.25):
+                batch = torch.cat([shelves["pictures"].take(rng, 4 * n, 1),
+                                   shelves["stills"].take(rng, 4 * n, 1)])
             else:
-                frames = 9 if rng.random() < 0.4 + 0.4 * done else 5
-                source = "drifts" if rng.random() < 0.3 else "clips"
-                batch = shelves[source].take(rng, 2 if frames == 9 else 4, frames)
+                frames = int(dice.choice([5, 9, 17], p=[0.3, 0.5, 0.2]))
+                source = "drifts" if frames < 17 and dice.random() < 0.25 else "clips"
+                batch = shelves[source].take(rng, {5: 2, 9: 1, 17: 1}[frames] * n, frames)
             x = to_pixels(batch.to(where))
             latents = vae.encode(x).latent_dist.mode()
             noisy = latents + NOISE * latents.detach().std() * torch.randn_like(latents)
@@ -104,21 +105,24 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
             loss = loss + 3e-4 * latents.square().mean()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
+            average_gradients(vae.parameters())
             torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
             optimiser.step()
             step += 1
             now = time.monotonic()
-            spent, last = spent + now - last, now
+            spent, last = agree(spent + now - last), now
             shown += float(mse.detach())
-            if step % 50 == 0:
+            if step % 50 == 0 and RANK == 0:
                 psnr = 10 * np.log10(4 / (shown / 50))
                 print(f"vae {step} {spent / 60:.1f} min psnr {psnr:.2f} std "
                       f"{float(latents.detach().std()):.2f} rate {rate:.2e}", flush=True)
                 shown = 0.0
             if step - kept >= 200 or spent >= minutes * 60:
                 kept = step
-                save({"vae": vae.state_dict(), "optimiser": optimiser.state_dict(), "step": step,
-                      "spent": spent}, checkpoint)
+                if RANK == 0:
+                    save({"vae": vae.state_dict(), "optimiser": optimiser.state_dict(),
+                          "step": step,
+                          "spent": spent}, checkpoint)
 
 
 if __name__ == "__main__":

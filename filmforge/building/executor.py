@@ -47,11 +47,15 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A step that could not be carried out, and the one sentence that says why. `details` is for a log."""
+    """A step that could not be carried out, and the one sentence that says why. `details` is for a log.
+
+    `crashed`: whoever carried it out died of it, or of something else; it may well succeed the next time.
+    """
 
     name: str
     message: str
     details: str = ""
+    crashed: bool = False
 
 
 Message = Progress | Done | Failed

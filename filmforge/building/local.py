@@ -128,4 +128,5 @@ class LocalExecutor:
             return []
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         hint = " (the system may have run out of memory)" if status == -9 else ""
-        return [Failed(process.task.name, f"its worker process {how}{hint}; its log is {process.log}")]
+        message = f"its worker process {how}{hint}; its log is {process.log}"
+        return [Failed(process.task.name, message, crashed=True)]

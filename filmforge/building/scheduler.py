@@ -62,6 +62,7 @@ class Scheduler:
         self._ready: set[str] = set()
         self._elsewhere: dict[str, float] = {}
         self._waited: set[str] = set()
+        self._retried: set[str] = set()
         self._running: dict[str, tuple[Task, ExitStack, float]] = {}
         self._paces: dict[str, tuple[int, float]] = {}
         self._affinity = ""
@@ -191,7 +192,12 @@ class Scheduler:
         del self._running[message.name]
         with held:
             if isinstance(message, Failed):
-                self._fail(message.name, message.message)
+                if message.crashed and message.name not in self._retried:
+                    self._retried.add(message.name)
+                    self.on_event(Noted(f"{message.name}: {message.message}; trying once more"))
+                    self._ready.add(message.name)
+                else:
+                    self._fail(message.name, message.message)
                 return
             try:
                 record = self._keep(task, step, message)

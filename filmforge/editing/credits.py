@@ -114,10 +114,7 @@ class Roll:
     def _two_columns(self, role: str, name: str) -> bool:
         """Whether both sides of 'role: name' fit their halves; what does not is set as one centred line."""
         half = self._size[0] * 0.44
-        return (
-            typography.length(role, self._font("role", 1)) <= half
-            and typography.length(name, self._font("name", 1)) <= half
-        )
+        return self._font("role", 1).getlength(role) <= half and self._font("name", 1).getlength(name) <= half
 
     def _centred(self, text: str, kind: Kind, y: float) -> float:
         pixels = self._pixels[kind]

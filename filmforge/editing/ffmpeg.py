@@ -152,7 +152,7 @@ def _finish(child: subprocess.Popen[bytes], said: IO[bytes], what: str) -> None:
     lines = [line.strip() for line in _text(said).splitlines() if line.strip()]
     if any("No space left on device" in line for line in lines):
         raise MediaError(f"{what}: no space left on the device; free some, then build again")
-    cause = f"ended by signal {-status}" if status < 0 else "; ".join(lines[-2:]) or f"exit status {status}"
+    cause = f"ended by signal {-status}" if status < 0 else "; ".join(lines[:2]) or f"exit status {status}"
     raise MediaError(f"{what}: FFmpeg failed: {cause[-400:]}")
 
 

@@ -87,10 +87,11 @@ def grade_filters(kind: str, pixels: str) -> list[str]:
 
 def _tone_map(layout: RawFormat) -> list[str]:
     """HDR (PQ or HLG) to BT.709: linear light, white at 203 nits (ITU-R BT.2408), a filmic shoulder."""
-    source = f"min={layout.matrix.replace('bt2020nc', '2020_ncl')}:tin={layout.transfer}:pin=2020:rin="
-    source += "full" if layout.full_range else "limited"
+    source = f"range={'pc' if layout.full_range else 'tv'}:colorspace={layout.matrix}"
+    source += f":color_trc={layout.transfer}:color_primaries=bt2020"
     return [
-        f"zscale={source}:t=linear:npl=203",
+        f"setparams={source}",
+        "zscale=t=linear:npl=203",
         "format=gbrpf32le",
         "zscale=p=709",
         "tonemap=tonemap=hable:desat=0",

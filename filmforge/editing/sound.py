@@ -52,7 +52,9 @@ def _blocks(path: Path) -> Iterator[Samples]:
         if stream is None:
             raise MediaError(f"{path}: has no sound; use another file, or leave its sound out")
         start = _start_of_picture(container)
-        resampler = av.AudioResampler(format="flt", layout="stereo", rate=RATE)
+        # One channel goes to both sides as it is; FFmpeg's own mixing would take 3 dB from it.
+        layout = "mono" if stream.codec_context.channels == 1 else "stereo"
+        resampler = av.AudioResampler(format="flt", layout=layout, rate=RATE)
         due: Fraction | None = None  # the time at which the next sample is expected
         decoded = 0
         for frame in _frames(container, stream):
@@ -74,11 +76,18 @@ def _blocks(path: Path) -> Iterator[Samples]:
             decoded += frame.samples
             frame.pts = None  # the resampler would fill holes of its own accord
             for resampled in resampler.resample(frame):
-                yield np.asarray(resampled.to_ndarray(), np.float32).reshape(-1, 2)
+                yield _stereo(resampled)
         if not decoded:
             raise MediaError(f"{path}: its sound cannot be decoded; export it again, for instance as WAV")
         for resampled in resampler.resample(None):
-            yield np.asarray(resampled.to_ndarray(), np.float32).reshape(-1, 2)
+            yield _stereo(resampled)
+
+
+def _stereo(frame: Any) -> Samples:
+    samples = np.asarray(frame.to_ndarray(), np.float32)
+    return (
+        samples.reshape(-1, 2) if frame.layout.nb_channels == 2 else np.repeat(samples.reshape(-1, 1), 2, 1)
+    )
 
 
 def _frames(container: Any, stream: Any) -> Iterator[Any]:

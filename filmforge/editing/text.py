@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from functools import lru_cache
 from importlib import resources
 from typing import Literal
@@ -34,42 +35,45 @@ def clean(text: str) -> str:
     return "".join(c for c in text if c == "\n" or unicodedata.category(c) not in ("Cc", "Cs"))
 
 
-def length(text: str, face: ImageFont.FreeTypeFont) -> float:
-    """The width of one line in pixels."""
-    return face.getlength(text) if text else 0.0
-
-
 def wrapped(text: str, face: ImageFont.FreeTypeFont, width: float) -> list[str]:
-    """`text` in lines of at most `width` pixels, broken at spaces, and inside a word only where it is wider
-    than that.
+    """`text` in lines of at most `width` pixels, broken at spaces, and inside a word only where it must be.
 
     Line breaks in `text` are kept, empty lines too.
     """
     lines: list[str] = []
+    space = face.getlength(" ")
+    lengths = _lengths(text, face)
     for paragraph in text.split("\n"):
-        line = ""
+        line, used = "", 0.0
         for word in paragraph.split():
-            longer = f"{line} {word}" if line else word
-            if length(longer, face) <= width:
-                line = longer
+            needed = lengths[word]
+            if line and used + space + needed <= width:
+                line, used = f"{line} {word}", used + space + needed
                 continue
             if line:
                 lines.append(line)
-            while length(word, face) > width and len(word) > 1:
+            while needed > width and len(word) > 1:
                 fits = _fitting(word, face, width)
                 lines.append(word[:fits])
                 word = word[fits:]
-            line = word
+                needed = face.getlength(word) if word else 0.0
+            line, used = word, needed
         lines.append(line)
     return lines
 
 
+def _lengths(text: str, face: ImageFont.FreeTypeFont) -> dict[str, float]:
+    """The width of every word of `text`, each measured once."""
+    return {word: face.getlength(word) for word in set(text.split())}
+
+
 def _fitting(word: str, face: ImageFont.FreeTypeFont, width: float) -> int:
     """How many leading characters of `word` fit into `width`: at least one."""
-    low, high = 1, len(word)
+    # Letters are rarely narrower than a tenth of their height: no need to measure more than that many.
+    low, high = 1, min(len(word), int(width / (face.size * 0.1)) + 1)
     while low < high:
         middle = (low + high + 1) // 2
-        if length(word[:middle], face) <= width:
+        if face.getlength(word[:middle]) <= width:
             low = middle
         else:
             high = middle - 1
@@ -79,23 +83,42 @@ def _fitting(word: str, face: ImageFont.FreeTypeFont, width: float) -> int:
 def fitted(
     text: str, face: Face, size: int, box: tuple[int, int], *, leading: float = 1.3, least: int = 6
 ) -> tuple[ImageFont.FreeTypeFont, list[str]]:
-    """The largest setting of `text`, `size` pixels or smaller, that fits into a box of (width, height)
-    pixels.
+    """A large setting of `text`, `size` pixels or smaller, that fits into a box of (width, height) pixels.
 
-    A word is broken only when it does not fit a line at half the size asked for. Text that does not fit at
-    `least` pixels is cut off with an ellipsis.
+    A word is broken only where the text would otherwise be set at less than a third of the size asked for.
+    Text that does not fit at `least` pixels is cut off with an ellipsis.
     """
-    while True:
-        setting = font(face, size)
-        lines = wrapped(text, setting, box[0])
-        roomy = len(lines) * size * leading <= box[1]
-        whole = all(length(word, setting) <= box[0] for word in text.split())
-        if roomy and (whole or size <= max(least, 24)):
-            return setting, lines
-        if size <= least:
-            kept = lines[: max(1, int(box[1] / (size * leading)))]
-            return setting, kept if len(kept) == len(lines) else [*kept[:-1], kept[-1][:-1] + "…"]
-        size = max(least, int(size * 0.94))
+
+    def fits(pixels: int, *, whole: bool) -> bool:
+        setting = font(face, pixels)
+        if whole and max(_lengths(text, setting).values(), default=0.0) > box[0]:
+            return False
+        return len(wrapped(text, setting, box[0])) * pixels * leading <= box[1]
+
+    third = max(least, size // 3)
+    if size < least or fits(size, whole=True):
+        pixels = size
+    elif fits(third, whole=True):
+        pixels = _largest(third, size, lambda at: fits(at, whole=True))
+    else:
+        pixels = _largest(least, size, lambda at: fits(at, whole=False))
+    setting = font(face, pixels)
+    lines = wrapped(text, setting, box[0])
+    room = max(1, int(box[1] / (pixels * leading)))
+    if len(lines) > room:
+        lines = [*lines[: room - 1], lines[room - 1][:-1] + "…"]
+    return setting, lines
+
+
+def _largest(low: int, high: int, fits: Callable[[int], bool]) -> int:
+    """The largest size from `low` to `high` that fits, `low` being taken to."""
+    while low < high:
+        middle = (low + high + 1) // 2
+        if fits(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def block(
@@ -105,7 +128,7 @@ def block(
     pitch = setting.size * leading
     # Room on all sides for what hangs over the advance widths: swashes, accents, strokes.
     margin = round(setting.size * 0.5) + stroke
-    width = round(max(length(line, setting) for line in lines)) + 2 * margin
+    width = round(max(setting.getlength(line) for line in lines)) + 2 * margin
     image = Image.new("L", (max(1, width), round(pitch * len(lines)) + 2 * margin), 0)
     draw = ImageDraw.Draw(image)
     for number, line in enumerate(lines):

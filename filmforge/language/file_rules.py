@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path as FilePath
@@ -236,6 +235,8 @@ class _Looking:
         if "\x00" in text:
             raise _FileError(f"{shown(file)} is not text; {_WANTED[sort]} is wanted")
         if sort == "workflow":
+            import json
+
             try:
                 known = isinstance(json.loads(text), dict)
             except (ValueError, RecursionError):
@@ -249,6 +250,8 @@ def check_lora_file(path: FilePath, name: str) -> None:
 
     The format: https://huggingface.co/docs/safetensors. Raises _FileError, which `check_files` reports.
     """
+    import json  # only a film with such files needs it
+
     size = path.stat().st_size
     with path.open("rb") as opened:
         start = opened.read(9)

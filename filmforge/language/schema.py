@@ -17,9 +17,10 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def json_schema() -> dict[str, Any]:
     """The schema, draft 2020-12, the same each time."""
-    film = _without_titles(Film.model_json_schema(by_alias=True))
+    film = _tidied(Film.model_json_schema(by_alias=True))
     parts = film.pop("$defs")
-    film["properties"]["profiles"]["additionalProperties"] = {"$ref": "#/$defs/Overlay"}
+    named = film["properties"]["profiles"]["patternProperties"]
+    film["properties"]["profiles"]["patternProperties"] = {key: {"$ref": "#/$defs/Overlay"} for key in named}
     parts["Overlay"] = _overlay(film)
     defs = dict(sorted(parts.items()))
     return {"$schema": DIALECT, "title": "A film for filmforge", **film, "$defs": defs}
@@ -52,14 +53,24 @@ def _overlay(film: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _without_titles(schema: Any) -> Any:
-    """The schema without the titles that pydantic makes of names; a field called `title` is none of them."""
-    if isinstance(schema, dict):
-        kept = {k: v for k, v in schema.items() if not (k == "title" and isinstance(v, str))}
-        return {key: _without_titles(value) for key, value in kept.items()}
+def _tidied(schema: Any) -> Any:
+    """The schema without the titles that pydantic makes of names, and with unions that overlap.
+
+    A field called `title` is no title; `oneOf` with `required` is our own: one of those keys is given.
+    """
     if isinstance(schema, list):
-        return [_without_titles(one) for one in schema]
-    return schema
+        return [_tidied(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    tidied = {}
+    for key, value in schema.items():
+        if key == "title" and isinstance(value, str):
+            continue
+        union = key == "oneOf" and isinstance(value, list) and not all("required" in one for one in value)
+        tidied["anyOf" if union else key] = _tidied(value)
+        if key == "patternProperties":
+            tidied["additionalProperties"] = False  # a key that is no id
+    return tidied
 
 
 if __name__ == "__main__":

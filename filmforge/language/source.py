@@ -33,6 +33,15 @@ _WORDS: Final = {
 _INTEGER = re.compile(r"[-+]?[0-9]{1,40}")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _BASED = re.compile(r"0o[0-7]{1,40}|0x[0-9a-fA-F]{1,40}")
+# What libyaml says of lines that do not fit, by a part of its words.
+_MEANT: Final = {
+    "expected ':'": "no ':' follows this word; write `key: value`, and indent a text that goes on",
+    "expected key": "this does not line up with the keys above; check the indentation and the quotes",
+    "expected '-'": "this does not line up with the list above; check the indentation",
+    "<document start>": "this does not belong to what stands above; check the indentation",
+    "block sequence entries": "a list cannot begin here; put it on a line of its own, indented",
+    "comment or line break": "text after | or > begins on the next line",
+}
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufffe\uffff]")
 
 
@@ -211,6 +220,9 @@ class Source:
         if wrong.context and "flow" in wrong.context and wrong.context_mark:
             opened = wrong.context_mark.line + 1
             return f"the bracket that opens on line {opened} is not closed as it should be: {said}"
+        for sign, meant in _MEANT.items():
+            if sign in said:
+                return meant
         return f"not YAML: {said}"
 
     def _line(self, number: int) -> str:

@@ -19,7 +19,7 @@ from filmforge.video_models.facts import Facts, LoraFacts
 from filmforge.video_models.wan import WanModel
 
 FORMAT = "filmforge.dataset/1"
-_PRIOR_STEPS = 12
+_PRIOR_STEPS = 8
 """Enough for pictures that are only noised again."""
 
 

@@ -119,7 +119,7 @@ class _Pictures:
         model = self.about.model(film.model_of(scene, shot))
         self.rates[placed.name] = model.facts.fps if not model.drawn else Fraction(1)
         inputs: dict[str, Input] = {}
-        if shot.start is not None:
+        if shot.start is not None and not model.drawn:
             inputs["start"] = self._start(placed)
         prompt = compose_prompt(film, scene, shot)
         loras = list(self._loras(scene, shot, prompt.characters, model, inputs))

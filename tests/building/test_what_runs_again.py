@@ -126,7 +126,9 @@ def studio(built: Path, tmp_path: Path) -> Studio:
 
 ROWS: dict[str, tuple[Edit, dict[str, int]]] = {
     "comments, order of keys, style": (
-        lambda text: "# a comment\n" + text.replace("seed: 2026\nnegative: blurry", "negative: 'blurry'\nseed: 2026"),
+        lambda text: (
+            "# a comment\n" + text.replace("seed: 2026\nnegative: blurry", "negative: 'blurry'\nseed: 2026")
+        ),
         {},
     ),
     "film title": (swap("title: The Lantern", "title: Another"), {}),
@@ -156,7 +158,10 @@ ROWS: dict[str, tuple[Edit, dict[str, int]]] = {
     "pick": (swap("pick: 1", "pick: 2"), {"segment": 2, "cut": 1}),
     "music gain": (swap("gain: -16", "gain: -14"), {"mix": 1, "cut": 1}),
     "loudness": (swap("captions: file", "captions: file\nloudness: -20"), {"mix": 1, "cut": 1}),
-    "delivered file name": (swap("captions: file", "captions: file\ndeliver: {main: {file: out/a.mp4}}"), {"cut": 1}),
+    "delivered file name": (
+        swap("captions: file", "captions: file\ndeliver: {main: {file: out/a.mp4}}"),
+        {"cut": 1},
+    ),
     "delivered quality": (
         swap("captions: file", "captions: file\ndeliver: {main: {file: out/copy.mp4, quality: 30}}"),
         {"segment": 9, "cut": 1},
@@ -167,7 +172,10 @@ ROWS: dict[str, tuple[Edit, dict[str, int]]] = {
         {"render": 2, "frame": 1, "segment": 2, "cut": 1},
     ),
     "seed": (swap("seed: 7", "seed: 8"), {"render": 2, "frame": 1, "segment": 2, "cut": 1}),
-    "negative": (swap("negative: blurry", "negative: dull"), {"render": 6, "frame": 1, "segment": 6, "cut": 1}),
+    "negative": (
+        swap("negative: blurry", "negative: dull"),
+        {"render": 6, "frame": 1, "segment": 6, "cut": 1},
+    ),
     "place": (swap("on a beach", "on a white beach"), {"render": 1, "segment": 1, "cut": 1}),
     "style's words": (swap("daylight", "sunlight"), {"render": 1, "segment": 2, "cut": 1}),
     "looks, captions made from them": (
@@ -245,7 +253,12 @@ class TestEarlyCutoff:
         studio.edit(swap("{mira} walks", "{mira} strolls"))
         studio.build(same=("frame/one/close",))
         studio.edit(swap("{mira} strolls", "{mira} runs"))
-        assert studio.build(same=("frame/one/close",)).ran == {"render": 1, "frame": 1, "segment": 1, "cut": 1}
+        assert studio.build(same=("frame/one/close",)).ran == {
+            "render": 1,
+            "frame": 1,
+            "segment": 1,
+            "cut": 1,
+        }
 
     def test_equal_lora_spares_the_renders(self, studio: Studio) -> None:
         """Renders run only if the LoRA's bytes came out different."""
@@ -264,7 +277,11 @@ class TestThereAndBack:
 
     def test_older_revision(self, studio: Studio) -> None:
         """What was built before is delivered again without a step."""
-        before = (studio.folder / "out/copy.mp4").read_bytes() if (studio.folder / "out/copy.mp4").exists() else None
+        before = (
+            (studio.folder / "out/copy.mp4").read_bytes()
+            if (studio.folder / "out/copy.mp4").exists()
+            else None
+        )
         first = studio.build().outputs
         content = (studio.folder / first[0]).read_bytes()
         studio.edit(swap("gain: -16", "gain: -9"))

@@ -35,13 +35,18 @@ WRONG: dict[str, tuple[str, str]] = {
     "a key given twice": ("title: x\ntitle: y\n" + SHOTS % CARD, "twice"),
     "two shots with one name": (SHOTS % f"{CARD}, {CARD}", "has a shot 'one'"),
     "a character nobody declared": (SHOTS % '{id: one, prompt: "{mira} waves", lasts: 1s}', "mira"),
-    "a duration that is none": (SHOTS % "{id: one, title: x, lasts: 4x}", "'4x' is not a duration; write 4s, 96f"),
+    "a duration that is none": (
+        SHOTS % "{id: one, title: x, lasts: 4x}",
+        "'4x' is not a duration; write 4s, 96f",
+    ),
     "a ring of starts": (
-        SHOTS % "{id: p, prompt: x, lasts: 1s, start: {from: q}}, {id: q, prompt: y, lasts: 1s, start: {from: p}}",
+        SHOTS
+        % "{id: p, prompt: x, lasts: 1s, start: {from: q}}, {id: q, prompt: y, lasts: 1s, start: {from: p}}",
         "a/p -> a/q -> a/p",
     ),
     "no such photo folder": (
-        "characters: {mira: {looks: x, photos: nowhere}}\n" + SHOTS % '{id: one, prompt: "{mira}", lasts: 1s}',
+        "characters: {mira: {looks: x, photos: nowhere}}\n"
+        + SHOTS % '{id: one, prompt: "{mira}", lasts: 1s}',
         "nowhere",
     ),
     "a path out of the project": (SHOTS % "{id: one, still: ../secret.png, lasts: 1s}", "../secret.png"),
@@ -71,7 +76,8 @@ def test_wrong_film(write_film: WriteFilm, run: Run, name: str, command: str) ->
 def test_weights_that_are_not_there(write_film: WriteFilm, run: Run, command: str) -> None:
     """Weights in a folder that is not there are named. They belong to the machine, so that `check` accepts the film."""
     film = write_film(
-        "models: {m: {use: pocket, weights: ./nowhere}}\nmodel: m\n" + SHOTS % "{id: one, prompt: x, lasts: 1s}"
+        "models: {m: {use: pocket, weights: ./nowhere}}\nmodel: m\n"
+        + SHOTS % "{id: one, prompt: x, lasts: 1s}"
     )
     ended = run(command, film)
     assert ended.status == 2
@@ -94,7 +100,9 @@ def test_weights_of_the_hub_without_network(
 
 def test_every_error_at_once(write_film: WriteFilm, run: Run) -> None:
     """All mistakes of a file are reported together, in the order of the file, whatever their sort."""
-    film = write_film("titel: x\nscenes:\n  - id: a\n    shots:\n      - {id: one, prompt: '{nobody}', lasts: 4x}\n")
+    film = write_film(
+        "titel: x\nscenes:\n  - id: a\n    shots:\n      - {id: one, prompt: '{nobody}', lasts: 4x}\n"
+    )
     lines = run("check", film).err.splitlines()
     assert [line.split(":")[1] for line in lines] == ["2", "6", "6"]
 
@@ -113,12 +121,18 @@ class TestFiles:
     def with_photo(self, name: str, data: bytes) -> str:
         (self.tmp / "photos").mkdir(exist_ok=True)
         (self.tmp / "photos" / name).write_bytes(data)
-        return "characters: {mira: {looks: x, photos: photos}}\n" + SHOTS % '{id: one, prompt: "{mira}", lasts: 1s}'
+        return (
+            "characters: {mira: {looks: x, photos: photos}}\n"
+            + SHOTS % '{id: one, prompt: "{mira}", lasts: 1s}'
+        )
 
     def test_empty_photo_folder(self, write_film: WriteFilm, run: Run) -> None:
         """An empty folder of photos is an error that says so."""
         (self.tmp / "photos").mkdir()
-        film = "characters: {mira: {looks: x, photos: photos}}\n" + SHOTS % '{id: one, prompt: "{mira}", lasts: 1s}'
+        film = (
+            "characters: {mira: {looks: x, photos: photos}}\n"
+            + SHOTS % '{id: one, prompt: "{mira}", lasts: 1s}'
+        )
         self.status(run, write_film, film, "photos")
 
     def test_text_called_png(self, write_film: WriteFilm, run: Run) -> None:
@@ -135,7 +149,12 @@ class TestFiles:
 
     def test_footage_that_is_not(self, write_film: WriteFilm, run: Run) -> None:
         """A text file, a playlist and an empty file are no footage."""
-        for data in (b"hello", b"#EXTM3U\nhttp://example.com/x.ts\n", b"", b"ffconcat version 1.0\nfile /etc/passwd\n"):
+        for data in (
+            b"hello",
+            b"#EXTM3U\nhttp://example.com/x.ts\n",
+            b"",
+            b"ffconcat version 1.0\nfile /etc/passwd\n",
+        ):
             (self.tmp / "a.mp4").write_bytes(data)
             self.status(run, write_film, SHOTS % "{id: one, clip: a.mp4}", "a.mp4")
 
@@ -155,13 +174,19 @@ class TestFiles:
         import pickle
 
         (self.tmp / "a.safetensors").write_bytes(pickle.dumps({"x": 1}))
-        text = "characters: {o: {looks: x, lora: {file: a.safetensors}}}\n" + SHOTS % '{id: one, prompt: "{o}", lasts: 1s}'
+        text = (
+            "characters: {o: {looks: x, lora: {file: a.safetensors}}}\n"
+            + SHOTS % '{id: one, prompt: "{o}", lasts: 1s}'
+        )
         self.status(run, write_film, text, "a.safetensors")
 
     def test_lora_of_another_model(self, write_film: WriteFilm, run: Run) -> None:
         """A LoRA made for another base is refused, naming both; with `missing: skip` it is left out, and said so."""
         write_lora(self.tmp / "a.safetensors", {"filmforge.base.family": "mochi-1"})
-        text = "characters: {o: {looks: x, lora: {file: a.safetensors}}}\n" + SHOTS % '{id: one, prompt: "{o}", lasts: 1s}'
+        text = (
+            "characters: {o: {looks: x, lora: {file: a.safetensors}}}\n"
+            + SHOTS % '{id: one, prompt: "{o}", lasts: 1s}'
+        )
         self.status(run, write_film, text, "pocket")
         ended = run("plan", write_film(text.replace("a.safetensors}", "a.safetensors, missing: skip}")))
         assert ended.status == 0
@@ -213,7 +238,8 @@ class TestCommands:
         assert "build" in ended.err
 
     @pytest.mark.parametrize(
-        "arguments", [("--profile", "draft"), ("--only", "a/tow"), ("--set", "titel=x"), ("--on", "ray://x:1")]
+        "arguments",
+        [("--profile", "draft"), ("--only", "a/tow"), ("--set", "titel=x"), ("--on", "ray://x:1")],
     )
     def test_unknown_words(self, write_film: WriteFilm, run: Run, arguments: tuple[str, ...]) -> None:
         """A profile, shot or key that is not in the film is an error of the command."""

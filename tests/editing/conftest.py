@@ -46,7 +46,9 @@ def footage(tmp_path: Path) -> Callable[..., Path]:
                 setattr(stream.codec_context, key, value)
             sound: Any = container.add_stream(sound_codec, rate=48000, layout="stereo") if tone else None
             for n, picture in enumerate(pictures):
-                frame = av.VideoFrame.from_ndarray(picture, format="rgb24" if picture.shape[2] == 3 else "rgba")
+                frame = av.VideoFrame.from_ndarray(
+                    picture, format="rgb24" if picture.shape[2] == 3 else "rgba"
+                )
                 frame.pts = n if pts is None else pts[n]
                 frame.time_base = stream.codec_context.time_base
                 container.mux(stream.encode(frame))

@@ -45,7 +45,10 @@ class TestFrameWriter:
 
     def test_refuses_no_frames(self, tmp_path: Path) -> None:
         """A film strip without frames is none."""
-        with pytest.raises(MediaError, match="no frame"), FrameWriter(tmp_path / "a.mkv", (32, 18), Fraction(8)):
+        with (
+            pytest.raises(MediaError, match="no frame"),
+            FrameWriter(tmp_path / "a.mkv", (32, 18), Fraction(8)),
+        ):
             pass
 
 

@@ -50,7 +50,9 @@ def mutated(text: str, chance: random.Random) -> str:
     for _ in range(chance.randint(1, 6)):
         start = chance.randrange(len(text) + 1)
         end = min(len(text), start + chance.choice([0, 1, 3, 10, 80]))
-        put = chance.choice([chance.choice(TOKENS), "", text[start:end] * 2, text[chance.randrange(len(text) + 1) :][:40]])
+        put = chance.choice(
+            [chance.choice(TOKENS), "", text[start:end] * 2, text[chance.randrange(len(text) + 1) :][:40]]
+        )
         text = text[:start] + put + text[end:]
     return text
 
@@ -82,14 +84,37 @@ def test_a_mutated_film(seed: int) -> None:
 @settings(max_examples=60, deadline=None)
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["4s", "a", "hero", "x/y", "{a}"]),
-        lambda inner: st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(
-                "filmforge scenes shots id prompt lasts start from says models characters lora file join a b".split()
-            ),
-            inner,
-            max_size=5,
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats()
+        | st.sampled_from(["4s", "a", "hero", "x/y", "{a}"]),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(
+                st.sampled_from(
+                    [
+                        "filmforge",
+                        "scenes",
+                        "shots",
+                        "id",
+                        "prompt",
+                        "lasts",
+                        "start",
+                        "from",
+                        "says",
+                        "models",
+                        "characters",
+                        "lora",
+                        "file",
+                        "join",
+                        "a",
+                        "b",
+                    ]
+                ),
+                inner,
+                max_size=5,
+            )
         ),
         max_leaves=20,
     )

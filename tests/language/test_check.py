@@ -29,40 +29,88 @@ class TestShots:
         [
             ("{id: a, prompt: x, still: y.png, lasts: 1s}", "this one has prompt and still"),
             ("{id: a, lasts: 1s}", "this one has none"),
-            ("{id: a, prompt: x}", "scenes[0].shots[1].lasts: is missing: a generated shot needs to know how long"),
+            (
+                "{id: a, prompt: x}",
+                "scenes[0].shots[1].lasts: is missing: a generated shot needs to know how long",
+            ),
             ("{id: a, still: y.png}", "lasts: is missing: a still needs"),
-            ("{id: a, still: y.png, lasts: 1s, seed: 3}", "`seed` is for a generated shot, and this one is a still"),
+            (
+                "{id: a, still: y.png, lasts: 1s, seed: 3}",
+                "`seed` is for a generated shot, and this one is a still",
+            ),
             ("{id: a, title: X, lasts: 1s, camera: pan}", "`camera` is for a generated shot"),
             ("{id: a, prompt: x, lasts: 1s, move: push in}", "`move` is for a still"),
             ("{id: a, prompt: x, lasts: 1s, sound: keep}", "`keep` is for the sound of a clip"),
-            ("{id: a, prompt: '{mia} waves', lasts: 1s}", "there is no character called 'mia'; did you mean 'mira'?"),
+            (
+                "{id: a, prompt: '{mia} waves', lasts: 1s}",
+                "there is no character called 'mia'; did you mean 'mira'?",
+            ),
             ("{id: a, prompt: 'a { b', lasts: 1s}", "a { is not closed"),
-            ("{id: a, prompt: x, lasts: 1s, model: her}", "there is no model called 'her'; did you mean 'hero'?"),
+            (
+                "{id: a, prompt: x, lasts: 1s, model: her}",
+                "there is no model called 'her'; did you mean 'hero'?",
+            ),
             ("{id: a, prompt: x, lasts: 1s, style: strom}", "no style called 'strom'; did you mean 'storm'?"),
             ("{id: a, prompt: x, lasts: 1s, place: sea}", "no place called 'sea'; declare it under `places`"),
-            ("{id: a, prompt: x, lasts: 1s, says: {mora: Hi}}", "no character called 'mora'; did you mean 'mira'?"),
+            (
+                "{id: a, prompt: x, lasts: 1s, says: {mora: Hi}}",
+                "no character called 'mora'; did you mean 'mira'?",
+            ),
             ("{id: a, prompt: x, lasts: 1s, says: {mira: {at: 0s}}}", "says nothing"),
-            ("{id: a, prompt: x, lasts: 1s, says: {mira: {text: Hi, at: 1s}}}", "begins after the shot has ended"),
+            (
+                "{id: a, prompt: x, lasts: 1s, says: {mira: {text: Hi, at: 1s}}}",
+                "begins after the shot has ended",
+            ),
             ("{id: a, prompt: x, lasts: 1s, takes: [1, 2, 1]}", "seed 1 stands twice"),
-            ("{id: a, prompt: x, lasts: 1s, takes: [1, 2], pick: 3}", "3 is not one of the shot's takes, which are 1, 2"),
+            (
+                "{id: a, prompt: x, lasts: 1s, takes: [1, 2], pick: 3}",
+                "3 is not one of the shot's takes, which are 1, 2",
+            ),
             ("{id: a, prompt: x, lasts: 1s, takes: [1, 2], seed: 3}", "seed 3 is not among the takes"),
             ("{id: good, prompt: x, lasts: 1s}", "has a shot 'good' on line 9 already"),
-            ("{id: a, prompt: x, lasts: 1s, start: {from: god}}", "no shot called 'god'; did you mean 'good'?"),
+            (
+                "{id: a, prompt: x, lasts: 1s, start: {from: god}}",
+                "no shot called 'god'; did you mean 'good'?",
+            ),
             ("{id: a, prompt: x, lasts: 1s, start: {from: b/good}}", "no shot called 'b/good'"),
             ("{id: a, prompt: x, lasts: 1s, start: {at: last}}", "give one of them"),
             ("{id: a, prompt: x, lasts: 1s, start: {image: y.png, at: 2f}}", "an image has but one"),
-            ("{id: a, prompt: x, lasts: 1s, start: {from: good, at: 48f}}", "lasts 48 frames, so there is no frame 48"),
+            (
+                "{id: a, prompt: x, lasts: 1s, start: {from: good, at: 48f}}",
+                "lasts 48 frames, so there is no frame 48",
+            ),
             ("{id: a, prompt: x, lasts: 1s, trim: {from: 1s, to: 0.5s}}", "`to` comes after `from`"),
-            ("{id: a, prompt: x, lasts: 1s, trim: {to: 2s}}", "trim.to: lies past the end of the shot, which lasts 1s"),
+            (
+                "{id: a, prompt: x, lasts: 1s, trim: {to: 2s}}",
+                "trim.to: lies past the end of the shot, which lasts 1s",
+            ),
             ("{id: a, prompt: x, lasts: 1s, trim: {from: 24f}}", "trim.from: lies past the end"),
-            ("{id: a, prompt: x, lasts: 1s, join: {dissolve: 1s, fade: 1s}}", "this one has dissolve and fade"),
+            (
+                "{id: a, prompt: x, lasts: 1s, join: {dissolve: 1s, fade: 1s}}",
+                "this one has dissolve and fade",
+            ),
             ("{id: a, prompt: x, lasts: 1s, join: {}}", "this one has none"),
-            ("{id: a, prompt: x, lasts: 1s, join: {wipe: 25f}}", "a wipe of 25f is longer than this shot, which has 1s"),
-            ("{id: a, prompt: x, lasts: 3s, join: {fade: 2.5s}}", "longer than the shot before it, which has 2s"),
-            ("{id: a, prompt: x, lasts: 9s}", "pocket renders at most 25 (3.12s); shorten the shot, or write `extend: true`"),
+            (
+                "{id: a, prompt: x, lasts: 1s, join: {wipe: 25f}}",
+                "a wipe of 25f is longer than this shot, which has 1s",
+            ),
+            (
+                "{id: a, prompt: x, lasts: 3s, join: {fade: 2.5s}}",
+                "longer than the shot before it, which has 2s",
+            ),
+            (
+                "{id: a, prompt: x, lasts: 9s}",
+                "pocket renders at most 25 (3.12s); shorten the shot, or write `extend: true`",
+            ),
             ("{id: a, prompt: x, lasts: 6s, model: hero}", "hero (wan2.2-ti2v-5b) renders at most 121"),
-            ("{id: a, prompt: x, lasts: 1s, model: wan2.2-i2v-a14b}", "only renders from a picture; give the shot a `start`"),
-            ("{id: a, prompt: x, lasts: 1s, model: mochi-1, start: good}", "mochi-1 cannot start from a picture"),
+            (
+                "{id: a, prompt: x, lasts: 1s, model: wan2.2-i2v-a14b}",
+                "only renders from a picture; give the shot a `start`",
+            ),
+            (
+                "{id: a, prompt: x, lasts: 1s, model: mochi-1, start: good}",
+                "mochi-1 cannot start from a picture",
+            ),
             ("{id: a, prompt: x, lasts: 1s, model: comfyui}", "comfyui renders with a workflow"),
         ],
     )
@@ -95,14 +143,21 @@ class TestShots:
 
     def test_joins_on_both_sides(self) -> None:
         """Together they may not be longer than the shot between."""
-        shots = [GOOD, "{id: b, prompt: x, lasts: 1s, join: {wipe: 13f}}", "{id: c, prompt: x, lasts: 1s, join: {wipe: 12f}}"]
+        shots = [
+            GOOD,
+            "{id: b, prompt: x, lasts: 1s, join: {wipe: 13f}}",
+            "{id: c, prompt: x, lasts: 1s, join: {wipe: 12f}}",
+        ]
         assert "this join and the next take" in of_shots(*shots)[0]
         assert of_shots(shots[0], shots[1].replace("13f", "12f"), shots[2]) == []
 
     def test_handles_count(self) -> None:
         """A model renders the handles too, so that they shorten what fits."""
         assert of_shots("{id: a, prompt: x, lasts: 3s}") == []
-        assert "3s with its handles is" in of_shots("{id: a, prompt: x, lasts: 3s}", top="handles: 12f\n" + HEAD)[0]
+        assert (
+            "3s with its handles is"
+            in of_shots("{id: a, prompt: x, lasts: 3s}", top="handles: 12f\n" + HEAD)[0]
+        )
 
 
 class TestRings:
@@ -123,7 +178,10 @@ class TestRings:
 
     def test_a_chain_is_no_ring(self) -> None:
         """Many may start from one, in any order of the film."""
-        assert of_shots(self.shot("a", "b"), self.shot("b", "c"), GOOD.replace("good", "c"), self.shot("d", "c")) == []
+        assert (
+            of_shots(self.shot("a", "b"), self.shot("b", "c"), GOOD.replace("good", "c"), self.shot("d", "c"))
+            == []
+        )
 
 
 class TestDeclarations:
@@ -132,7 +190,10 @@ class TestDeclarations:
     @pytest.mark.parametrize(
         ("top", "said"),
         [
-            ("models: {hero: {use: wan2.2-ti2v-5b, size: 1280x720}}", "models.hero.size: wan2.2-ti2v-5b cannot render 1280x720"),
+            (
+                "models: {hero: {use: wan2.2-ti2v-5b, size: 1280x720}}",
+                "models.hero.size: wan2.2-ti2v-5b cannot render 1280x720",
+            ),
             ("models: {hero: {use: wan2.2-ti2v-5b, size: 1280x720}}", "the nearest it can is 1280x736"),
             ("models: {c: {use: comfyui}}", "models.c: comfyui renders with a workflow"),
             ("models: {c: {use: pocket, server: x}}", "models.c.server: `server` is for `use: comfyui`"),
@@ -141,7 +202,10 @@ class TestDeclarations:
             ("characters: {a: {}}", "characters.a: 'a' has neither looks, photos nor a LoRA"),
             ("characters: {a: {looks: x, lora: {rank: 4}}}", "has no photos to train a LoRA on"),
             ("characters: {a: {looks: x, likeness: 0.5}}", "likeness is measured against photos"),
-            ("characters: {a: {looks: x, retry: 2}}", "retry: further seeds are tried when the likeness is low"),
+            (
+                "characters: {a: {looks: x, retry: 2}}",
+                "retry: further seeds are tried when the likeness is low",
+            ),
             ("characters: {a: {looks: x, lora: {file: {her: l.safetensors}}}}", "no model called 'her'"),
             ("deliver: {a: x.mp4, b: ./x.mp4}", "deliver.b.file: './x.mp4' is where 'a' goes too"),
             ("deliver: {a: {file: x.mp4, codec: prores}}", "does not end in .mov or .mkv, as prores does"),
@@ -165,7 +229,9 @@ class TestDeclarations:
     def test_scenes_have_one_name_each(self) -> None:
         """The line of the first is told."""
         text = film_with() + "  - id: sea\n    shots: [{id: a, title: X, lasts: 1s}]\n"
-        assert problems(text) == ["6:5: scenes[1].id: a scene 'sea' is on line 3 already; give this one another id"]
+        assert problems(text) == [
+            "6:5: scenes[1].id: a scene 'sea' is on line 3 already; give this one another id"
+        ]
 
     def test_what_hangs_on_a_broken_value_is_not_reported(self) -> None:
         """One slip, one message."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -35,8 +34,10 @@ class TestPick:
         """Nothing else changes, not even the comment behind it."""
         set_pick(film, "arrival/close", 13)
         assert changed(film) == [
-            ("        pick: 12                         # the one in the cut",
-             "        pick: 13                         # the one in the cut")
+            (
+                "        pick: 12                         # the one in the cut",
+                "        pick: 13                         # the one in the cut",
+            )
         ]
 
     def test_it_is_added(self, film: Path) -> None:
@@ -58,7 +59,10 @@ class TestPick:
         with pytest.raises(UsageError, match="no take 99; it has 11, 12, 13"):
             set_pick(film, "arrival/close", 99)
 
-    @pytest.mark.parametrize(("name", "said"), [("arrival/clos", "did you mean 'arrival/close'"), ("arrival/gull", "not a generated")])
+    @pytest.mark.parametrize(
+        ("name", "said"),
+        [("arrival/clos", "did you mean 'arrival/close'"), ("arrival/gull", "not a generated")],
+    )
     def test_the_shot_has_to_be_there(self, film: Path, name: str, said: str) -> None:
         """And to be one with takes."""
         with pytest.raises(UsageError, match=said):
@@ -76,7 +80,12 @@ class TestTake:
 
     def test_it_is_added_to_a_list_of_lines(self, film: Path) -> None:
         """On a line of its own, in the same column."""
-        film.write_text(film_with(shots="      - id: a\n        takes:\n          - 1\n          - 2 # two\n        prompt: x\n        lasts: 1s\n"))
+        film.write_text(
+            film_with(
+                shots="      - id: a\n        takes:\n          - 1\n          - 2 # two\n"
+                "        prompt: x\n        lasts: 1s\n"
+            )
+        )
         add_take(film, "sea/a", 3)
         assert "          - 2 # two\n          - 3\n        prompt" in film.read_text()
 
@@ -87,7 +96,9 @@ class TestTake:
 
     def test_a_drawn_seed_becomes_a_take_too(self, film: Path) -> None:
         """It is written out, and stays the one in the cut."""
-        film.write_text(film_with(shots="      - id: a\r\n        prompt: |\r\n          x\r\n        lasts: 1s\r\n"))
+        film.write_text(
+            film_with(shots="      - id: a\r\n        prompt: |\r\n          x\r\n        lasts: 1s\r\n")
+        )
         add_take(film, "sea/a", 8)
         assert f"      - id: a\n        takes: [{drawn(0, 'sea/a')}, 8]\n" in film.read_text()
 
@@ -103,7 +114,10 @@ class TestSafety:
     @pytest.mark.parametrize(
         "text",
         [
-            film_with(shots="      - &s {id: a, takes: &t [1, 2], prompt: x, lasts: 1s}\n      - {id: b, takes: *t, prompt: x, lasts: 1s}\n"),
+            film_with(
+                shots="      - &s {id: a, takes: &t [1, 2], prompt: x, lasts: 1s}\n"
+                "      - {id: b, takes: *t, prompt: x, lasts: 1s}\n"
+            ),
             "filmforge: 1\nscenes:\n  - &s {id: sea, shots: [{id: b, takes: [1], prompt: x, lasts: 1s}]}\n"
             "profiles: {p: {scenes: [*s]}}\n",
         ],
@@ -126,7 +140,7 @@ class TestSafety:
         assert film.is_symlink()
         assert "pick: 11" in (real / "film.yaml").read_text()
         assert (real / "film.yaml").stat().st_mode & 0o777 == 0o640
-        assert os.listdir(real) == ["film.yaml"]
+        assert [one.name for one in real.iterdir()] == ["film.yaml"]
 
     def test_a_byte_order_mark_stays(self, film: Path) -> None:
         """The file's first bytes are its own."""

@@ -30,21 +30,38 @@ class TestFiles:
             ("stills/letter.png", b"hello, I am text", "shots[3].still", "is not a picture: it is text"),
             ("stills/letter.png", b"", "still", "is empty"),
             ("stills/letter.png", b"version https://git-lfs.github.com/spec/v1\n", "still", "git lfs pull"),
-            ("characters/mira/one.png", b"text", "characters.mira.photos", "'characters/mira/one.png' is not a picture"),
+            (
+                "characters/mira/one.png",
+                b"text",
+                "characters.mira.photos",
+                "'characters/mira/one.png' is not a picture",
+            ),
             ("footage/gull.mp4", b"#EXTM3U\nhttp://x/y.ts\n", "shots[2].clip", "is text, not footage"),
             ("footage/gull.mp4", b"ffconcat version 1.0\nfile /etc/passwd\n", "clip", "is text, not footage"),
             ("audio/theme.flac", b"just words", "music.file", "is text, not a sound file"),
             ("looks/storm.cube", b"\x00\x01\x02", "styles.storm.lut", "is not a .cube file"),
             ("credits.txt", b"\xff\xfe\x00", "credits.text", "is not UTF-8 text"),
-            ("loras/otto.safetensors", b"PK\x03\x04\x00\x00\x00\x00\x00\x00\x00", "lora.file.hero", "is a pickle"),
+            (
+                "loras/otto.safetensors",
+                b"PK\x03\x04\x00\x00\x00\x00\x00\x00\x00",
+                "lora.file.hero",
+                "is a pickle",
+            ),
             ("loras/otto.safetensors", b"\x80\x02}q\x00.....", "lora.file.hero", "is a pickle"),
             ("loras/otto.safetensors", b"short", "lora.file.hero", "is not a safetensors file"),
             ("loras/otto.safetensors", safetensors()[:-1], "lora.file.hero", "is cut short"),
             ("loras/otto.safetensors", safetensors(())[:10], "lora.file.hero", "holds no weights"),
-            ("loras/otto.safetensors", b"\x05\0\0\0\0\0\0\0{nope", "lora.file.hero", "its header cannot be read"),
+            (
+                "loras/otto.safetensors",
+                b"\x05\0\0\0\0\0\0\0{nope",
+                "lora.file.hero",
+                "its header cannot be read",
+            ),
         ],
     )
-    def test_of_the_wrong_sort(self, example: Path, name: str, content: bytes, where: str, words: str) -> None:
+    def test_of_the_wrong_sort(
+        self, example: Path, name: str, content: bytes, where: str, words: str
+    ) -> None:
         """The message names the file and what is wanted."""
         (example.parent / name).write_bytes(content)
         message = said(example)
@@ -76,7 +93,9 @@ class TestFiles:
         (example.parent / "stills").symlink_to(outside / "stills")
         assert "leads out of the project folder through a link" in said(example)
 
-    def test_a_photo_that_is_a_link_out(self, example: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    def test_a_photo_that_is_a_link_out(
+        self, example: Path, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
         """Each photo is looked at."""
         outside = tmp_path_factory.mktemp("outside") / "p.png"
         outside.write_bytes(b"\x89PNG\r\n\x1a\n")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +26,7 @@ TOP = (
 
 def composed(prompt: str, more: str = "") -> str:
     """The prompt in full of a shot with `prompt`."""
-    film = read(film_with(TOP, f"      - {{id: one, prompt: {prompt!r}, lasts: 1s{more}}}\n"))
+    film = read(film_with(TOP, f"      - {{id: one, prompt: {json.dumps(prompt)}, lasts: 1s{more}}}\n"))
     ((scene, shot),) = film.shots()
     return compose_prompt(film, scene, shot).text
 
@@ -60,8 +62,9 @@ class TestText:
         assert composed("Is it calm?", ", camera: pan left") == "Is it calm? pan left"
 
     def test_the_characters_and_the_negative(self) -> None:
-        """Who is named, once each in order; and what the picture is kept from, from the widest to the nearest."""
-        shot = "      - {id: a, prompt: '{otto} sees {mira} and {otto}', lasts: 1s, style: storm, negative: fog}\n"
+        """Who is named, once each in order; and what the picture is kept from, the widest first."""
+        told = "prompt: '{otto} sees {mira} and {otto}', style: storm, negative: fog"
+        shot = f"      - {{id: a, lasts: 1s, {told}}}\n"
         film = read(film_with(TOP, shot))
         prompt = compose_prompt(film, *film.shots()[0])
         assert prompt.characters == ("otto", "mira")

@@ -39,7 +39,26 @@ class TestFrames:
 
     @pytest.mark.parametrize(
         "value",
-        [4, 4.0, "4", "4x", "s", "-4s", "4 s", "4S", "1:30", "00:00:04", "", True, None, [], {}, "4s\n", "٤s", "1e3s"],
+        [
+            4,
+            4.0,
+            "4",
+            "4x",
+            "s",
+            "-4s",
+            "4 s",
+            "4S",
+            "1:30",
+            "00:00:04",
+            "",
+            True,
+            None,
+            [],
+            {},
+            "4s\n",
+            "٤s",
+            "1e3s",
+        ],
     )
     def test_anything_else_is_no_duration(self, value: object) -> None:
         """The message says how durations are written."""
@@ -64,12 +83,14 @@ class TestFrames:
         with pytest.raises(ValueError, match="timecode"):
             scalars.frames(value, Fraction(24))
 
-    @given(st.integers(0, 10**7), st.sampled_from([Fraction(24), Fraction(25), Fraction(30), NTSC, Fraction(60)]))
+    @given(
+        st.integers(0, 10**7), st.sampled_from([Fraction(24), Fraction(25), Fraction(30), NTSC, Fraction(60)])
+    )
     def test_written_and_read_again_is_the_same(self, count: int, fps: Fraction) -> None:
         """`written_duration` is the inverse of reading."""
         assert scalars.frames_or_zero(scalars.written_duration(count, fps), fps) == count
 
-    @given(st.integers(1, 10**9), st.integers(0, 9), st.fractions(1, 240))
+    @given(st.integers(1, 10**9 - 1), st.integers(0, 9), st.fractions(1, 240))
     def test_rounding_is_half_up(self, digits: int, places: int, fps: Fraction) -> None:
         """The frame count is the nearest whole number, and a half goes up."""
         whole, part = divmod(digits, 10**places)
@@ -119,14 +140,31 @@ class TestSizeAndRate:
 class TestPath:
     """Paths stay inside the project folder."""
 
-    @pytest.mark.parametrize("good", ["a.png", "./a", "a/b c/d.png", "a/../b", "ü/日本.png", "-x.png", "a:b", "..a"])
+    @pytest.mark.parametrize(
+        "good", ["a.png", "./a", "a/b c/d.png", "a/../b", "ü/日本.png", "-x.png", "a:b", "..a"]
+    )
     def test_inside(self, good: str) -> None:
         """A path is kept as written."""
         assert scalars.path(good) == good
 
     @pytest.mark.parametrize(
         "bad",
-        ["/etc/passwd", "../a", "a/../../b", "~/a", "a\0b", "a\nb", "", " ", "C:/a", "a\\b", "file:///a", "x" * 300, 7, None],
+        [
+            "/etc/passwd",
+            "../a",
+            "a/../../b",
+            "~/a",
+            "a\0b",
+            "a\nb",
+            "",
+            " ",
+            "C:/a",
+            "a\\b",
+            "file:///a",
+            "x" * 300,
+            7,
+            None,
+        ],
     )
     def test_outside_or_no_path(self, bad: object) -> None:
         """Whatever leaves the folder, or is no path, is refused."""

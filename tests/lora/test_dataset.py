@@ -128,7 +128,7 @@ class TestClips:
 
 class TestPrepare:
     def test_it_holds_what_training_needs(self, pocket: WanModel, dataset: Path) -> None:
-        """An item a photo, prior samples of captions without her, the empty caption; whose latents they are."""
+        """An item a photo, prior samples without her, the empty caption; and whose latents they are."""
         data = read(dataset)
         assert (data.trigger, data.family, data.base_digest) == ("mira", "pocket", pocket.weights.digest)
         assert (len(data.items), len(data.prior)) == (4, 3)

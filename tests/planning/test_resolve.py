@@ -47,7 +47,15 @@ class Results:
             content = step.name if step.name == same else key
             outputs = {"main": Blob(digest(content), 1)}
             made[step.name] = Record(
-                key, step.kind, step.name, dict(step.params), digests, outputs, {}, 1.0, "2026-01-01T00:00:00Z"
+                key,
+                step.kind,
+                step.name,
+                dict(step.params),
+                digests,
+                outputs,
+                {},
+                1.0,
+                "2026-01-01T00:00:00Z",
             )
             self.records.setdefault(key, made[step.name])
             self.lost.discard(key)
@@ -125,7 +133,9 @@ class TestReasons:
     def test_nested_params_by_path(self) -> None:
         """A param inside another is named by its path."""
         results = Results()
-        last = results.build([render("a", model={"family": "pocket", "weights": "1"}, loras=[{"who": "m", "weight": 1.0}])])
+        last = results.build(
+            [render("a", model={"family": "pocket", "weights": "1"}, loras=[{"who": "m", "weight": 1.0}])]
+        )
         now = render("a", model={"family": "pocket", "weights": "2"}, loras=[{"who": "m", "weight": 0.5}])
         because = results.resolve([now], last).steps["render/a"].because
         assert because == ("model.weights: '1' -> '2'", "loras[0].weight: 1.0 -> 0.5")
@@ -138,7 +148,9 @@ class TestKeys:
         two = Step("plate", "plate/y", {"a": 1}, {"still": Source("b.png", "0" * 64)})
         assert one.key({"still": "0" * 64}) == two.key({"still": "0" * 64})
 
-    @given(st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5) | st.booleans(), max_size=4))
+    @given(
+        st.dictionaries(st.text(max_size=5), st.integers() | st.text(max_size=5) | st.booleans(), max_size=4)
+    )
     def test_params_enter(self, params: dict[str, Any]) -> None:
         """Two steps have one key only if their params are equal."""
         one, two = Step("mix", "mix", params), Step("mix", "mix", {**params, "more": 1})

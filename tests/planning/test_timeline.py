@@ -63,7 +63,9 @@ class TestTrim:
         assert (film.shots[0].first, film.shots[0].count, film.frames) == (24, 36, 36)
 
 
-@given(st.integers(0, 10_000_000), st.sampled_from([Fraction(24), Fraction(24000, 1001), Fraction(30000, 1001)]))
+@given(
+    st.integers(0, 10_000_000), st.sampled_from([Fraction(24), Fraction(24000, 1001), Fraction(30000, 1001)])
+)
 def test_samples_never_drift(frames: int, fps: Fraction) -> None:
     """A frame's first sample is within half a sample of its exact moment, however late in the film."""
     assert abs(samples(frames, fps) - Fraction(frames * 48_000) / fps) <= Fraction(1, 2)

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from importlib import import_module
+from importlib.resources import files
 from pathlib import Path
 from types import ModuleType
 
@@ -14,9 +15,12 @@ import numpy as np
 import pytest
 import soundfile
 from PIL import Image
+from tokenizers import Tokenizer
 
 from filmforge.language.film import Film
 from filmforge.language.load import load
+from filmforge.language.prompt import compose_prompt
+from filmforge.video_models.facts import FAMILIES
 
 Part = Callable[[str], ModuleType]
 LANTERN = Path(__file__).parents[2] / "projects" / "lantern"
@@ -71,6 +75,15 @@ class TestFilm:
         rendered = [shot for _, shot in film.shots() if shot.prompt is not None]
         assert sum(max(1, len(shot.takes)) for shot in rendered) <= 12
         assert max(shot.lasts or 0 for shot in rendered) <= 3 * 24
+
+    def test_every_prompt_is_read_to_its_end(self, film: Film) -> None:
+        """Pocket reads a fixed number of tokens: words beyond them would be cut off in silence."""
+        tokens = Tokenizer.from_file(str(files("filmforge") / "weights/pocket/tokenizer/tokenizer.json"))
+        for scene, shot in film.shots():
+            if shot.prompt is not None:
+                prompt = compose_prompt(film, scene, shot).text
+                read = sum(tokens.encode(prompt).attention_mask)
+                assert read <= FAMILIES["pocket"].text_length, f"{scene.id}/{shot.id}: {prompt}"
 
     @pytest.mark.parametrize("who", ["mira", "otto"])
     def test_every_character_has_photos_with_captions(self, who: str) -> None:

@@ -139,9 +139,7 @@ class TestCopyTo:
         assert [path.name for path in target.parent.iterdir()] == ["film.mp4"]
 
     @pytest.mark.parametrize("how", DAMAGES)
-    def test_never_delivers_damage(
-        self, store: Store, tmp_path: Path, warnings: list[str], how: str
-    ) -> None:
+    def test_never_delivers_damage(self, store: Store, tmp_path: Path, warnings: list[str], how: str) -> None:
         """A damaged blob leaves what was there before, says so, and counts as missing from then on."""
         blob = store.blobs.put_bytes(b"a film of some length")
         target = tmp_path / "film.mp4"

@@ -20,7 +20,9 @@ scalars = (
     | st.text(st.characters())  # lone surrogates included
 )
 values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4), max_leaves=12
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
 )
 
 
@@ -101,7 +103,9 @@ class TestDigestOf:
     def test_is_the_same_in_every_version(self) -> None:
         """A pinned digest: changing the encoding would make every film ever built stale."""
         value = {"prompt": "Ada é", "seed": 7, "guidance": 5.0, "size": [160, 96], "loop": False, "lut": None}
-        assert digest_of("render", value) == "ab723cb1b426a22ff2b11d7e8473092ff6e4065ee0c5f782c8fa9c217d7b67eb"
+        assert (
+            digest_of("render", value) == "ab723cb1b426a22ff2b11d7e8473092ff6e4065ee0c5f782c8fa9c217d7b67eb"
+        )
 
 
 class TestSeal:

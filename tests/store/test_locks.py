@@ -25,7 +25,8 @@ KEY = "ab" * 32
 
 def script(store: Store, body: str) -> subprocess.Popen[str]:
     """Another process with `store` opened."""
-    head = f"import os, sys, time\nfrom pathlib import Path\nfrom filmforge.store import Store\nstore = Store(Path({str(store.root)!r}))\n"
+    head = "import time\nfrom pathlib import Path\nfrom filmforge.store import Store\n"
+    head += f"store = Store(Path({str(store.root)!r}))\n"
     return subprocess.Popen(
         [sys.executable, "-c", head + textwrap.dedent(body)], stdout=subprocess.PIPE, text=True
     )
@@ -189,7 +190,9 @@ class TestProcesses:
                     count.write_text(str(int(count.read_text()) + 1))
         """
         workers = [script(store, body) for _ in range(3)]
-        assert [worker.wait(60) for worker in workers] == [0, 0, 0]
+        for worker in workers:
+            worker.communicate(timeout=60)
+        assert [worker.returncode for worker in workers] == [0, 0, 0]
         assert count.read_text() == "120"
 
     def test_killed_while_holding_is_taken_over_at_once(self, store: Store) -> None:
@@ -225,6 +228,6 @@ class TestHeartbeat:
                 time.sleep(0.005)
             assert path.stat().st_mtime > 1
             heartbeat.drop(path)
-            while any(thread.name == "store heartbeat" for thread in threading.enumerate()):
+            while heartbeat._thread is not None:
                 assert time.monotonic() < until + 10
                 time.sleep(0.005)

@@ -29,7 +29,7 @@ class TestGet:
         assert Store(store.root).records.get(record.key) == record
 
     def test_of_a_journal_copy_is_a_whole_record(self, store: Store) -> None:
-        """What is taken apart late behaves as what is not: fields, replace, asdict, pickle, attribute errors."""
+        """What is taken apart late behaves as what is not: fields, replace, asdict, pickle, errors."""
         key = made(store, "wide").key
         for act in (
             lambda record: record.params["strength"],
@@ -56,7 +56,7 @@ class TestGet:
     def test_of_a_damaged_record_is_none(
         self, store: Store, warnings: list[str], how: str, journal: bool
     ) -> None:
-        """A harmed record file is a miss with one warning, whatever the journal has; the step can be filed again."""
+        """A harmed record file is a miss with one warning, whatever the journal has; it can be filed again."""
         record = made(store, "wide")
         damage(store.records.path(record.key), how)
         if not journal:
@@ -93,13 +93,13 @@ class TestGet:
         assert len(warnings) == 2
 
     def test_is_never_wrong_with_a_journal_cut_off_anywhere(self, store: Store) -> None:
-        """The record index truncated at every byte: the records are still found, all of them, as they are."""
-        records = {record.key: record for record in (made(store, name) for name in ("a", "b"))}
+        """The record index truncated at every byte: the record is still found, as it is."""
+        record = made(store, "a")
         journal = store.root / "index" / "records"
         whole = journal.read_bytes()
         for length in range(len(whole)):
             journal.write_bytes(whole[:length])
-            assert Store(store.root).records.find_many(records) == records
+            assert Store(store.root).records.find(record.key) == record
 
 
 class TestPut:
@@ -142,9 +142,7 @@ class TestPut:
 
 class TestFind:
     @pytest.mark.parametrize("how", DAMAGES)
-    def test_misses_a_record_whose_blob_is_harmed(
-        self, store: Store, warnings: list[str], how: str
-    ) -> None:
+    def test_misses_a_record_whose_blob_is_harmed(self, store: Store, warnings: list[str], how: str) -> None:
         """The record is still there for `why` to read, but the step counts as not made."""
         record = made(store, "wide")
         damage(store.blobs.path(record.outputs["clip"].digest), how)

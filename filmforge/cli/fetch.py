@@ -1,0 +1,39 @@
+"""`filmforge fetch`: download the weights that a film needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from filmforge.cli.options import film_options, load_project, required_film
+
+
+@click.command()
+@required_film
+@film_options
+@click.option("--dry-run", is_flag=True, help="Say what would be downloaded; download nothing.")
+def fetch(
+    film: Path, profile: str | None, overrides: tuple[str, ...], store: Path | None, dry_run: bool
+) -> None:
+    """Download the weights that the film's models need. Afterwards all works without a network."""
+    import shutil
+
+    from filmforge.project import plan
+    from filmforge.video_models.weights import fetch as download
+
+    planned = plan(load_project(film, profile, overrides, store))
+    absent = [m for m in planned.world.models.values() if m.weights.folder is None and m.weights.repo]
+    if not absent:
+        click.echo("all weights that the film needs are on this machine")
+        return
+    for model in absent:
+        facts, pin = model.facts, model.weights
+        assert pin.repo is not None
+        note = f" ({facts.licence_note})" if facts.licence_note else ""
+        free = shutil.disk_usage(Path.home()).free / 1e9
+        click.echo(f"{model.name}: {pin.repo}, licence {facts.licence}{note}; {free:.0f} GB of disk are free")
+        if not dry_run:
+            declared = planned.project.film.model_named(model.name)
+            found = download(facts, pin.repo, pin.commit or declared.revision)
+            click.echo(f"{model.name}: here, at commit {found.commit}")

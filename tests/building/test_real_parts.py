@@ -1,0 +1,168 @@
+"""The whole path with nothing replaced: real diffusers pipelines on tiny weights, a real LoRA, real FFmpeg, real
+processes that are really killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.media import write_photo, write_sound
+
+FILM = """\
+filmforge: 1
+size: 64x36
+seed: 1
+models: {tiny: {use: pocket, weights: ./weights, steps: 2, size: 32x32}}
+model: tiny
+characters:
+  mira: {looks: a girl, photos: photos, lora: {steps: 4, rank: 2}}
+scenes:
+  - id: a
+    shots:
+      - {id: one, prompt: "{mira} walks", lasts: 1s, seed: 1}
+      - {id: two, prompt: "{mira} waves", lasts: 1s, seed: 2, start: {from: one, at: last}, join: {dissolve: 6f}}
+      - {id: end, title: {text: END, size: 8}, lasts: 12f, join: {fade: 6f}}
+music: {file: theme.wav, gain: -10}
+"""
+
+
+def filmforge(*arguments: object, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "filmforge", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        **options,
+    )
+
+
+def build(film: Path) -> tuple[int, list[dict[str, Any]]]:
+    process = filmforge("build", film, "--json")
+    out, _ = process.communicate(timeout=400)
+    return process.returncode, [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+
+
+def digests(film: Path) -> dict[str, str]:
+    """The digest of every step's main output, by step."""
+    process = filmforge("plan", film, "--all", "--json")
+    out, _ = process.communicate(timeout=60)
+    assert all(step["state"] == "cached" for step in json.loads(out)["steps"]), out
+    import filmforge as library
+
+    steps = library.plan(library.load(film)).steps
+    return {name: p.record.outputs["main"].digest for name, p in steps.items() if p.record}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from tests.video_models.tiny import save_pocket_like
+
+    folder = tmp_path_factory.mktemp("real")
+    save_pocket_like(folder / "weights")
+    for index in range(3):
+        write_photo(folder / f"photos/{index}.png", (200, 40 * index, 30))
+    write_sound(folder / "theme.wav", 2.0)
+    (folder / "film.yaml").write_text(FILM, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def undisturbed(project: Path) -> dict[str, str]:
+    """The film, built without disturbance: digests by step."""
+    status, events = build(project / "film.yaml")
+    assert status == 0, events[-3:]
+    assert events[-1]["ran"]["lora"] == 1
+    assert events[-1]["ran"]["render"] == 2
+    return digests(project / "film.yaml")
+
+
+@pytest.mark.slow
+class TestWhole:
+    def test_delivered_film(self, project: Path, undisturbed: dict[str, str]) -> None:
+        """The film has exactly the frames it adds up to, and picture and sound are equally long to a frame."""
+        import av
+
+        with av.open(str(project / "out" / f"{project.name}.mp4")) as film:
+            video, audio = film.streams.video[0], film.streams.audio[0]
+            assert sum(1 for packet in film.demux(video) if packet.size) == 24 + 24 - 6 + 12
+            assert abs(float(audio.duration * audio.time_base) - 54 / 24) <= 1 / 24
+            assert (video.codec_context.name, video.codec_context.pix_fmt) == ("h264", "yuv420p")
+            assert audio.codec_context.sample_rate == 48_000
+
+    def test_renders_are_equal_when_made_again(
+        self, project: Path, undisturbed: dict[str, str], tmp_path: Path
+    ) -> None:
+        """From an empty store every step comes out byte-equal: training, renders, sound and film."""
+        again = copy_of(project, tmp_path)
+        assert build(again / "film.yaml")[0] == 0
+        assert digests(again / "film.yaml") == undisturbed
+
+    def test_killed_at_any_moment(self, project: Path, undisturbed: dict[str, str], tmp_path: Path) -> None:
+        """`kill -9` of the whole process tree, again and again: what was finished is not made twice, and the film's
+        bytes are those of an undisturbed build."""
+        again = copy_of(project, tmp_path)
+        random.seed(4)
+        finished: set[str] = set()
+        for _ in range(4):
+            process = filmforge("build", again / "film.yaml", "--json")
+            time.sleep(random.uniform(2.0, 14.0))
+            kill_tree(process)
+            out = process.communicate()[0]
+            events = [
+                json.loads(line) for line in out.splitlines() if line.startswith("{") and line.endswith("}")
+            ]
+            ran = {e["step"] for e in events if e["event"] == "step" and e["state"] == "ran"}
+            assert not ran & finished
+            finished |= ran
+        status, events = build(again / "film.yaml")
+        assert status == 0
+        ran = {e["step"] for e in events if e["event"] == "step" and e["state"] == "ran"}
+        assert not ran & finished
+        assert digests(again / "film.yaml") == undisturbed
+
+
+@pytest.mark.slow
+def test_interrupted(project: Path, tmp_path: Path) -> None:
+    """Ctrl-C ends the build with status 130 and leaves no process behind; the next build goes on."""
+    again = copy_of(project, tmp_path)
+    process = filmforge("build", again / "film.yaml")
+    time.sleep(4)
+    os.kill(process.pid, signal.SIGINT)
+    out, _ = process.communicate(timeout=20)
+    assert process.returncode == 130, out
+    assert "kept" in out
+    assert build(again / "film.yaml")[0] == 0
+
+
+def copy_of(project: Path, where: Path) -> Path:
+    """The project under the same name, without its store."""
+    return Path(
+        shutil.copytree(
+            project, where / project.name, ignore=shutil.ignore_patterns(".filmforge", "out", "film.lock")
+        )
+    )
+
+
+def kill_tree(process: subprocess.Popen[str]) -> None:
+    import psutil
+
+    try:
+        tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    for victim in tree:
+        try:
+            victim.kill()
+        except psutil.NoSuchProcess:
+            pass
