@@ -17,6 +17,7 @@ import torch
 
 from pocket.export import export
 from pocket.muon import muon
+from pocket.pair import RANK, WORKERS, agree, average_gradients, meet
 from pocket.text_model import encode, load_tokenizer, new_text_encoder, tokenise
 from pocket.transformer_model import SHIFT, new_transformer
 from pocket.vae_model import Z
@@ -86,7 +87,7 @@ def average(ema: torch.nn.Module, model: torch.nn.Module, keep: float) -> None:
 def train(minutes: float, half: bool = False, export_every: float = 10.0, peak: float = PEAK,
           checkpoint: Path = WORK / "transformer.pt") -> None:
     """Train for so many minutes in all; the rate falls to zero towards the end."""
-    torch.set_num_threads(2)
+    meet()
     where = device()
     library = Library()
     painter = new_transformer().to(where)
@@ -104,8 +105,9 @@ def train(minutes: float, half: bool = False, export_every: float = 10.0, peak: 
     if state:
         ema_painter.load_state_dict(state["ema_transformer"])
         ema_reader.load_state_dict(state["ema_text"])
-    rng = np.random.default_rng(step + 5)
-    dice = torch.Generator().manual_seed(step + 5)
+    rng = np.random.default_rng([step, 5, RANK])
+    shared = np.random.default_rng([step, 6])  # the same in every worker
+    dice = torch.Generator().manual_seed(step * 16 + RANK)
     empty, _ = tokenise(library.tokenizer, [""])
     last = time.monotonic()
     exported, shown = spent, {1: [0.0], 3: [0.0], 5: [0.0]}
@@ -115,12 +117,12 @@ def train(minutes: float, half: bool = False, export_every: float = 10.0, peak: 
         for o in optimisers:
             for group in o.param_groups:
                 group["lr"] = max(rate, 1e-6)
-        roll = rng.random()
+        roll = shared.random()
         stills = 0.92 if done < 0.22 else 0.25
         length = 1 if roll < stills else 3 if roll < stills + (1 - stills) * 0.3 else 5
         if not library.latents["clips"] and library.known:
             length = 1
-        x, ids = library.take(rng, BATCH[length], length)
+        x, ids = library.take(rng, BATCH[length] // WORKERS, length)
         blank = torch.from_numpy(rng.random(len(ids)) < EMPTY)
         ids[blank] = empty
         x, ids = x.to(where), ids.to(where)
@@ -130,7 +132,7 @@ def train(minutes: float, half: bool = False, export_every: float = 10.0, peak: 
         s = sigma.view(-1, 1, 1, 1, 1)
         noisy = (1 - s) * x + s * noise
         time_of = sigma * 1000
-        given = length > 1 and rng.random() < IMAGE_FIRST
+        given = length > 1 and shared.random() < IMAGE_FIRST
         if given:
             noisy = torch.cat([x[:, :, :1], noisy[:, :, 1:]], 2)
             per_frame = x.shape[3] * x.shape[4] // 4
@@ -144,7 +146,9 @@ def train(minutes: float, half: bool = False, export_every: float = 10.0, peak: 
         for o in optimisers:
             o.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_([*painter.parameters(), *reader.parameters()], 1.0)
+        everything = [*painter.parameters(), *reader.parameters()]
+        average_gradients(everything)
+        torch.nn.utils.clip_grad_norm_(everything, 1.0)
         for o in optimisers:
             o.step()
         step += 1
@@ -152,15 +156,17 @@ def train(minutes: float, half: bool = False, export_every: float = 10.0, peak: 
         average(ema_painter, painter, keep)
         average(ema_reader, reader, keep)
         now = time.monotonic()
-        spent, last = spent + now - last, now
+        spent, last = agree(spent + now - last), now
         if not given:
             shown[length].append(float(loss.detach()))
-        if step % 50 == 0:
+        if step % 50 == 0 and RANK == 0:
             text = " ".join(f"T{k} {np.mean(v):.3f}" for k, v in shown.items() if v)
             shown = {1: [], 3: [], 5: []}
             print(f"painter {step} {spent / 60:.1f} min {text} rate {rate:.2e}", flush=True)
         if spent - exported > export_every * 60 or spent >= minutes * 60:
             exported = spent
+            if RANK > 0:
+                continue
             save({"transformer": painter.state_dict(), "text": reader.state_dict(),
                   "ema_transformer": ema_painter.state_dict(), "ema_text": ema_reader.state_dict(),
                   "optimisers": [o.state_dict() for o in optimisers], "step": step,

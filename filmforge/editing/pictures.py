@@ -193,8 +193,6 @@ def _describe(frame: av.VideoFrame, path: Path) -> RawFormat:
         pixels, rgb = "rgb24", True
     else:
         pixels = "yuv444p10le" if any(c.bits > 8 for c in format_.components) else "yuv444p"
-    if pixels.replace("yuv", "") in ("440p", "411p", "410p"):
-        pixels = "yuv444p"
     with probe.opened(path) as container:
         aspect = probe.pixel_aspect(probe.picture_stream(container))
     # A file that does not say is taken as players take it: high definition is BT.709, less is BT.601.

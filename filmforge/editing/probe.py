@@ -258,7 +258,7 @@ def _packets(container: Any, streams: list[Any]) -> Iterator[Any]:
 
 
 def pixel_aspect(stream: Any) -> Fraction:
-    """How wide a pixel is for its height. Like all of a stream's facts, to be asked while its file is open."""
+    """How wide a pixel is for its height; like all of a stream's facts, to be asked while it is open."""
     aspect = stream.sample_aspect_ratio or stream.codec_context.sample_aspect_ratio or Fraction(1)
     return Fraction(aspect) if aspect > 0 else Fraction(1)
 

@@ -16,7 +16,7 @@ from filmforge.language.prompt import compose_negative, compose_prompt
 from filmforge.language.seeds import seeds_of
 from filmforge.planning.models import ResolvedModel
 from filmforge.planning.step import Input, Made, Source, Step
-from filmforge.planning.timeline import Caption, Placed, Timeline, lay_out, samples
+from filmforge.planning.timeline import Caption, Placed, Timeline, frames_of, lay_out, samples
 from filmforge.planning.training import training_step
 
 
@@ -99,6 +99,7 @@ class _Pictures:
             assert shot.clip is not None
             self.about.seen(shot.clip, "video")
             source = self.about.source(shot.clip)
+            self._long_enough(placed, frames_of(self.about.length(shot.clip), film.fps))
             self.into.add(Step("plate", f"plate/{name}", {"of": "clip"}, {"clip": source}, name))
             return source
         if shot.kind == "still":
@@ -113,6 +114,17 @@ class _Pictures:
             inputs = {}
         step = Step("plate", f"plate/{name}", {**params, "size": size, "fps": fps}, inputs, name)
         return Made(self.into.add(step).name)
+
+    def _long_enough(self, placed: Placed, held: int) -> None:
+        """Refuse a shot that asks for more than its footage holds."""
+        shot = placed.shot
+        scene = self.film.scenes.index(placed.scene)
+        where = f"scenes[{scene}].shots[{placed.scene.shots.index(shot)}]"
+        asked = {"lasts": shot.lasts, "trim.to": shot.trim and shot.trim.to, "trim.from": shot.trim and shot.trim.from_ + 1}
+        for key, frames in asked.items():
+            if frames is not None and frames > held:
+                seconds = float(held / self.film.fps)
+                self.about.refuse(f"{where}.{key}", f"{shot.clip} holds {held} frames of the film ({seconds:.2f}s); ask for less")
 
     def _takes(self, placed: Placed) -> Input:
         film, shot, scene = self.film, placed.shot, placed.scene

@@ -102,7 +102,7 @@ def picture_frames(shot: Shot, fps: Fraction, length: Length) -> int:
     if shot.kind == "clip":
         assert shot.clip is not None
         held = frames_of(length(shot.clip), fps)
-        return held if shot.trim is not None or shot.lasts is None else min(held, shot.lasts)
+        return held if shot.lasts is None else min(held, shot.lasts)
     assert shot.lasts is not None
     return shot.lasts
 
@@ -116,7 +116,7 @@ def lay_out(film: Film, length: Length) -> Timeline:
         trim = shot.trim
         first = trim.from_ if trim else 0
         last = trim.to if trim and trim.to is not None else picture
-        count = min(last, picture) - first
+        count = max(1, min(last, picture) - first)
         here = Placed(scene, shot, picture, first, count, at)
         join = shot.join
         if join is not None and placed:

@@ -46,7 +46,7 @@ def predicted(transformer: Any, noisy: Tensor, sigmas: Tensor, text: Tensor, giv
 
 
 def _timesteps(transformer: Any, noisy: Tensor, sigmas: Tensor, given: Tensor) -> Tensor:
-    """One timestep a token, or one an item where no first frame is given: the same function, a fifth cheaper."""
+    """One timestep a token; one an item where no first frame is given: the same, and cheaper."""
     steps = sigmas * TRAINING_TIMESTEPS
     if not given.any():
         return steps

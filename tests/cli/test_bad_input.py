@@ -163,6 +163,12 @@ class TestFiles:
         write_clip(self.tmp / "a.mp4", 24, 24)
         self.status(run, write_film, SHOTS % "{id: one, clip: a.mp4, sound: keep}", "a.mp4", "sound")
 
+    def test_footage_that_is_too_short(self, write_film: WriteFilm, run: Run) -> None:
+        """A shot that asks for more than its footage holds is an error that says how much there is."""
+        write_clip(self.tmp / "a.mp4", 24, 24)
+        for shot in ("lasts: 2s", "trim: {from: 0s, to: 2s}", "trim: {from: 1s}"):
+            self.status(run, write_film, SHOTS % f"{{id: one, clip: a.mp4, {shot}}}", "film.yaml:2:", "24 frames")
+
     def test_sound_as_footage(self, write_film: WriteFilm, run: Run) -> None:
         """A sound file is no footage."""
         write_sound(self.tmp / "a.mp4.wav", 1.0)

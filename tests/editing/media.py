@@ -50,7 +50,7 @@ def tone(path: Path, seconds: float, hertz: float = 440.0, level: float = 0.3, r
 
 
 def complaints(path: Path) -> str:
-    """What FFmpeg has to say against a file when it reads and decodes all of it: nothing, when it is sound."""
+    """What FFmpeg says against a file when it decodes all of it: nothing, when it is sound."""
     from filmforge.editing.ffmpeg import executable
 
     command = [executable(), "-hide_banner", "-v", "warning", "-i", str(path), "-f", "null", "-"]

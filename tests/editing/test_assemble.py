@@ -50,7 +50,7 @@ class TestJoin:
     def test_decodes_like_its_segments(
         self, tmp_path: Path, segments: Callable[..., list[Path]], fps: Fraction, codec: str
     ) -> None:
-        """Joined, segments of one frame and of two show the same bits as alone, each frame exactly on time."""
+        """Joined, segments of one and two frames show the same bits as alone, each frame on time."""
         parts = segments([1, 2, 5, 1, 1, 3], fps, codec)
         out = tmp_path / ("film.mp4" if codec == "h264" else "film.mov")
         mix = mix_of(tmp_path / "mix.wav", round(13 / fps * 48000))

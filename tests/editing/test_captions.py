@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -62,10 +63,10 @@ class TestPaged:
     @given(CAPTIONS, st.integers(1, 3000))
     @settings(max_examples=60)
     def test_captions_follow_one_another(self, captions: list[Caption], end: int) -> None:
-        """Shown captions are in order, never two at once, never past the end, each on for a frame at least."""
+        """Captions are in order, never two at once, never past the end, each on for a frame at least."""
         shown = paged(captions, end)
         assert all(c.first < c.last <= end for c in shown)
-        assert all(a.last <= b.first for a, b in zip(shown, shown[1:], strict=False))
+        assert all(a.last <= b.first for a, b in pairwise(shown))
 
     def test_leaves_a_gap(self) -> None:
         """Two frames between two captions."""
@@ -134,8 +135,7 @@ class TestCaptionImage:
         """Any text in any size is drawn inside the picture."""
         image, (x, y) = caption_image(text, size)
         assert image.mode == "RGBA"
-        assert 0 <= x
-        assert 0 <= y
+        assert x >= 0 <= y
         assert x + image.width <= size[0]
         assert y + image.height <= size[1]
 

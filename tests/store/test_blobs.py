@@ -128,7 +128,7 @@ class TestHas:
 
 class TestCopyTo:
     def test_gives_a_file_of_its_own(self, store: Store, tmp_path: Path) -> None:
-        """The copy can be edited without harm to the store; folders are made, an older file replaced whole."""
+        """The copy can be edited without harm to the store; folders are made, an older file is replaced."""
         blob = store.blobs.put_bytes(b"film")
         target = tmp_path / "out" / "film.mp4"
         store.blobs.copy_to(blob.digest, target)

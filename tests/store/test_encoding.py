@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filmforge.store.encoding import canonical, digest_of, seal, unseal
@@ -36,16 +36,19 @@ def typed(value: Any) -> Any:
 
 
 class TestCanonical:
+    @settings(deadline=None)
     @given(values, values)
     def test_is_equal_exactly_for_equal_values_of_equal_types(self, one: Any, other: Any) -> None:
         """Two values share an encoding if and only if they are the same JSON value of the same types."""
         assert (canonical(one) == canonical(other)) == (typed(one) == typed(other))
 
+    @settings(deadline=None)
     @given(values)
     def test_can_be_read_back(self, value: Any) -> None:
         """Nothing is lost in the encoding: reading it gives the value, types and all."""
         assert typed(json.loads(canonical(value))) == typed(value)
 
+    @settings(deadline=None)
     @given(st.dictionaries(st.text(), scalars, min_size=2))
     def test_does_not_depend_on_the_order_of_keys(self, value: dict[str, Any]) -> None:
         """A dict written the other way round is the same dict."""
@@ -109,6 +112,7 @@ class TestDigestOf:
 
 
 class TestSeal:
+    @settings(deadline=None)
     @given(values)
     def test_holds_any_value(self, value: Any) -> None:
         """What is sealed can be unsealed, and is valid JSON with its schema in front."""

@@ -20,7 +20,7 @@ def test_gives_back_what_was_put_last(store: Store) -> None:
     assert store.memo.get("other") is None
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(name=st.text(max_size=300))
 def test_takes_any_text_for_a_name(store: Store, name: str) -> None:
     """Slashes, dots, NUL, upper case, emptiness and length neither lead out of the folder nor clash."""

@@ -126,7 +126,7 @@ def acts(tmp_path: Path) -> int:
 
 
 def test_at_every_moment_loses_no_finished_step_and_believes_no_torn_file(tmp_path: Path) -> None:
-    """Cut the power before every single act of a build; start again; what was finished is there, and right."""
+    """Cut the power before every act of a build; start again: what was finished is there, and right."""
     die = random.Random(7)
     total = acts(tmp_path)
     assert total > 60

@@ -56,7 +56,7 @@ class TestGet:
     def test_of_a_damaged_record_is_none(
         self, store: Store, warnings: list[str], how: str, journal: bool
     ) -> None:
-        """A harmed record file is a miss with one warning, whatever the journal has; it can be filed again."""
+        """A harmed record file is a miss with one warning, whatever the journal has; it can be refiled."""
         record = made(store, "wide")
         damage(store.records.path(record.key), how)
         if not journal:
