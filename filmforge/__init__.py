@@ -1,11 +1,11 @@
 """filmforge: a build system for films made with open-weight video models.
 
-    import filmforge
+import filmforge
 
-    project = filmforge.load("film.yaml")
-    for name, planned in filmforge.plan(project).steps.items():
-        print(name, planned.state, *planned.because)
-    filmforge.build(project, on_event=print)
+project = filmforge.load("film.yaml")
+for name, planned in filmforge.plan(project).steps.items():
+    print(name, planned.state, *planned.because)
+filmforge.build(project, on_event=print)
 """
 
 from __future__ import annotations
@@ -14,16 +14,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from filmforge.errors import (
-        FilmError,
-        FilmforgeError,
-        LoraError,
-        MediaError,
-        StepError,
-        StoreError,
-        UsageError,
-        WeightsError,
-    )
+    from filmforge.errors import FilmError as FilmError
+    from filmforge.errors import FilmforgeError as FilmforgeError
+    from filmforge.errors import LoraError as LoraError
+    from filmforge.errors import MediaError as MediaError
+    from filmforge.errors import StepError as StepError
+    from filmforge.errors import StoreError as StoreError
+    from filmforge.errors import UsageError as UsageError
+    from filmforge.errors import WeightsError as WeightsError
     from filmforge.project import BuildResult, Plan, Project, build, load, plan
 
 __version__ = "0.1.0"

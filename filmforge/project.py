@@ -1,8 +1,8 @@
 """A film as a project: its file, its folder, its store; and what can be done with it, for the CLI and for Python.
 
-    project = filmforge.load("film.yaml")
-    plan = filmforge.plan(project)
-    result = filmforge.build(project, on_event=print)
+project = filmforge.load("film.yaml")
+plan = filmforge.plan(project)
+result = filmforge.build(project, on_event=print)
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from filmforge.errors import FilmError, FilmforgeError, Problem, StoreError, Usa
 from filmforge.language.film import Delivery, Film
 from filmforge.language.load import Loaded, load_with_source
 from filmforge.places import film_file, lock_of, state_name, store_of
-from filmforge.planning.deliveries import Ledger, deliveries_of, delivered_outputs
+from filmforge.planning.deliveries import Ledger, delivered_outputs, deliveries_of
 from filmforge.planning.lock import Lock, PinnedWeights, read_lock
 from filmforge.planning.outline import Outline, outline
 from filmforge.planning.resolve import Planned, Resolution, resolve
@@ -31,6 +31,7 @@ from filmforge.planning.supported import unsupported
 from filmforge.planning.world import World
 from filmforge.store import Store
 from filmforge.store.records import Record
+
 
 @dataclass(frozen=True, slots=True)
 class Project:
@@ -73,7 +74,9 @@ def load(
     `decode`: also decode every photo and still in full. A plan does so anyway, once for each content.
     """
     file = film_file(Path(path))
-    loaded = load_with_source(file, profile=profile, overrides=tuple(overrides), check_image=_check_image if decode else None)
+    loaded = load_with_source(
+        file, profile=profile, overrides=tuple(overrides), check_image=_check_image if decode else None
+    )
     return Project(loaded, file, profile, tuple(overrides), store_of(file, store))
 
 
@@ -370,7 +373,9 @@ def _pin(project: Project, planned: Plan, locked: bool) -> None:
     if after.text() == before.text():
         return
     if locked:
-        raise UsageError(f"{project.lock_path.name} is not current, and --locked forbids resolving anew; build without it")
+        raise UsageError(
+            f"{project.lock_path.name} is not current, and --locked forbids resolving anew; build without it"
+        )
     from filmforge.store.files import write_atomically
 
     try:

@@ -22,7 +22,10 @@ def command_help() -> str:
         if name is not None:
             found = filmforge.get_command(context, name)
             assert found is not None
-            command, context = found, click.Context(found, info_name=name, parent=context, max_content_width=100)
+            command, context = (
+                found,
+                click.Context(found, info_name=name, parent=context, max_content_width=100),
+            )
         title = f"filmforge {name}" if name else "filmforge"
         parts.append(f"## {title}\n\n```text\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)

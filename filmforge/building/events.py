@@ -19,7 +19,13 @@ class Planned:
     seconds: float | None
 
     def to_json(self) -> dict[str, Any]:
-        return {"event": "plan", "run": self.run, "waits": self.waits, "cached": self.cached, "seconds": self.seconds}
+        return {
+            "event": "plan",
+            "run": self.run,
+            "waits": self.waits,
+            "cached": self.cached,
+            "seconds": self.seconds,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,14 @@ class Progressed:
     left: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return {"event": "progress", "step": self.step, "done": self.done, "total": self.total, "note": self.note, "left": self.left}
+        return {
+            "event": "progress",
+            "step": self.step,
+            "done": self.done,
+            "total": self.total,
+            "note": self.note,
+            "left": self.left,
+        }
 
 
 @dataclass(frozen=True, slots=True)

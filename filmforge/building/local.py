@@ -78,7 +78,12 @@ class LocalExecutor:
         logs = self._root / "logs"
         logs.mkdir(parents=True, exist_ok=True)
         log = logs / f"{lane}-{sum(p.lane == lane for p in self._processes)}.log"
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+        environment = {
+            **os.environ,
+            "PYTHONUNBUFFERED": "1",
+            "HF_HUB_OFFLINE": "1",
+            "TOKENIZERS_PARALLELISM": "false",
+        }
         with log.open("w", encoding="utf-8") as errors:
             running = subprocess.Popen(
                 [sys.executable, "-m", "filmforge.building.worker", str(self._root)],

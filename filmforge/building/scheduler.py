@@ -58,7 +58,7 @@ class Scheduler:
         self.finished: dict[str, Finished] = {}
         self.made: dict[str, str] = {}
         self._order = {name: index for index, name in enumerate(planned)}
-        self._missing = {name: 0 for name in planned}
+        self._missing = dict.fromkeys(planned, 0)
         self._ready: set[str] = set()
         self._elsewhere: dict[str, float] = {}
         self._waited: set[str] = set()
@@ -217,8 +217,12 @@ class Scheduler:
 
     def _keep(self, task: Task, step: Step, done: Done) -> Record:
         for given in step.inputs.values():
-            if isinstance(given, Source) and not self.store.sources.unchanged(self.folder / given.path, given.digest):
-                raise StoreError(f"{given.path} was changed while it was read; build again to use it as it is now")
+            if isinstance(given, Source) and not self.store.sources.unchanged(
+                self.folder / given.path, given.digest
+            ):
+                raise StoreError(
+                    f"{given.path} was changed while it was read; build again to use it as it is now"
+                )
         outputs = {name: self.store.blobs.put(path) for name, path in done.outputs.items()}
         record = Record(
             key=task.key,

@@ -136,7 +136,9 @@ def _versions() -> dict[str, str]:
 def _commands(incoming: queue.SimpleQueue[dict[str, Any]], source: TextIO) -> None:
     for line in source:
         incoming.put(json.loads(line))
-    os.killpg(0, signal.SIGKILL)  # the build is gone: nothing under way here, or in an FFmpeg below, is wanted
+    os.killpg(
+        0, signal.SIGKILL
+    )  # the build is gone: nothing under way here, or in an FFmpeg below, is wanted
 
 
 def main() -> None:

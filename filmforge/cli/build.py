@@ -106,5 +106,7 @@ def _nothing_to_do(
         for event in (*steps, done):
             print(json.dumps(event.to_json(), ensure_ascii=False))
     else:
-        click.echo(f"{', '.join(done.outputs)}: nothing to do, {len(steps)} steps are up to date ({time.monotonic() - began:.2f}s)")
+        click.echo(
+            f"{', '.join(done.outputs)}: nothing to do, {len(steps)} steps are up to date ({time.monotonic() - began:.2f}s)"
+        )
     return True

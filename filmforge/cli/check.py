@@ -30,7 +30,13 @@ def check(
             {
                 "film": str(film),
                 "errors": [
-                    {"file": p.file, "line": p.line, "column": p.column, "where": p.where, "message": p.message}
+                    {
+                        "file": p.file,
+                        "line": p.line,
+                        "column": p.column,
+                        "where": p.where,
+                        "message": p.message,
+                    }
                     for p in error.problems
                 ],
             }

@@ -13,7 +13,13 @@ from filmforge.cli.options import film_options, json_option, load_project, print
 @required_film
 @film_options
 @click.option("--dry-run", is_flag=True, help="Say what would be dropped; drop nothing.")
-@click.option("--older-than", type=click.FloatRange(min=0), default=0.0, metavar="DAYS", help="Drop only results older than this.")
+@click.option(
+    "--older-than",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    metavar="DAYS",
+    help="Drop only results older than this.",
+)
 @json_option
 def gc(
     film: Path,

@@ -74,7 +74,9 @@ def filmforge() -> None:
 
 def main() -> None:
     """Run the command line. Exit status: 0 done, 1 a step failed, 2 the film or the command is wrong, 130 interrupted."""
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # scanning for plugins costs more than a check
+    os.environ.setdefault(
+        "PYDANTIC_DISABLE_PLUGINS", "__all__"
+    )  # scanning for plugins costs more than a check
     try:
         sys.exit(filmforge.main(standalone_mode=False, prog_name="filmforge") or 0)
     except click.exceptions.Abort:

@@ -18,7 +18,9 @@ film_argument = click.argument("film", default="film.yaml", type=click.Path(path
 required_film = click.argument("film", type=click.Path(path_type=Path))
 json_option = click.option("--json", "as_json", is_flag=True, help="Print data as JSON.")
 store_option = click.option(
-    "--store", type=click.Path(path_type=Path), help="Where results are kept; .filmforge beside the film if absent."
+    "--store",
+    type=click.Path(path_type=Path),
+    help="Where results are kept; .filmforge beside the film if absent.",
 )
 
 

@@ -50,15 +50,23 @@ class _Plain:
                 self.total = event.run + event.waits
                 if self.total:
                     about = f", about {duration(event.seconds)}" if event.seconds else ""
-                    self.say(f"{event.run} steps to run, {event.waits} waiting on those, {event.cached} up to date{about}")
+                    self.say(
+                        f"{event.run} steps to run, {event.waits} waiting on those, {event.cached} up to date{about}"
+                    )
             case Started():
                 self.number += 1
                 self.said[event.step] = self.clock()
-                because = f"  ({'; '.join(event.because)})" if event.because not in ((), ("never made",)) else ""
+                because = (
+                    f"  ({'; '.join(event.because)})" if event.because not in ((), ("never made",)) else ""
+                )
                 self.say(f"[{self.number}/{max(self.total, self.number)}] {event.step}{because}")
             case Progressed():
                 now = self.clock()
-                if event.done and event.done < event.total and now - self.said.get(event.step, now) >= PLAIN_INTERVAL:
+                if (
+                    event.done
+                    and event.done < event.total
+                    and now - self.said.get(event.step, now) >= PLAIN_INTERVAL
+                ):
                     self.said[event.step] = now
                     left = f", {duration(event.left)} left" if event.left else ""
                     self.say(f"      {event.step}: {event.note}, {event.done} of {event.total}{left}")
@@ -113,7 +121,9 @@ def _live() -> Iterator[OnEvent]:
                 if "" in tasks:
                     bars.update(tasks[""], advance=1, note=left())
                 if event.state == "ran":
-                    console.print(Text.assemble(("✓ ", "green"), event.step, (f"  {duration(event.seconds)}", "dim")))
+                    console.print(
+                        Text.assemble(("✓ ", "green"), event.step, (f"  {duration(event.seconds)}", "dim"))
+                    )
                 elif event.state == "failed":
                     console.print(Text.assemble(("✗ ", "red"), event.step, ": ", event.message))
             case Noted():

@@ -41,7 +41,11 @@ def show(
                     for role, digest in record.inputs.items()
                 },
                 "outputs": {
-                    output: {"digest": blob.digest, "size": blob.size, "file": str(planned.store.blobs.path(blob.digest))}
+                    output: {
+                        "digest": blob.digest,
+                        "size": blob.size,
+                        "file": str(planned.store.blobs.path(blob.digest)),
+                    }
                     for output, blob in record.outputs.items()
                 },
                 "provenance": dict(record.provenance),

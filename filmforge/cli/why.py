@@ -30,5 +30,6 @@ def why(
     for p in found:
         because = f": {'; '.join(p.because)}" if p.because else ""
         if p.state == "cached" and p.record is not None:
-            because = f": made {p.record.made_at.replace('T', ' ').removesuffix('Z')} UTC, and nothing it is made from changed"
+            made = p.record.made_at.replace("T", " ").removesuffix("Z")
+            because = f": made {made} UTC, and nothing it is made from changed"
         click.echo(f"{p.step.name} {verbs[p.state]}{because}")

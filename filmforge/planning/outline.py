@@ -65,7 +65,9 @@ def outline(film: Film, about: Surroundings, deliveries: Mapping[str, Delivery])
     mix = _mix_step(film, about, result)
     for index, ((codec, quality), names) in enumerate(groups.items()):
         suffix = "" if index == 0 else f".{names[0]}"
-        segments = list(_segments(film, about, result, pictures, {"codec": codec, "quality": quality}, suffix))
+        segments = list(
+            _segments(film, about, result, pictures, {"codec": codec, "quality": quality}, suffix)
+        )
         for name in names:
             result.add(_cut_step(film, result, name, codec, segments, mix))
     return result
@@ -109,7 +111,12 @@ class _Pictures:
             inputs: dict[str, Input] = {"still": self.about.source(shot.still)}
         else:
             assert shot.title is not None
-            params = {"of": "card", "count": placed.picture, **shot.title.model_dump(), "text": shot.title.text}
+            params = {
+                "of": "card",
+                "count": placed.picture,
+                **shot.title.model_dump(),
+                "text": shot.title.text,
+            }
             params["text_size"] = params.pop("size")
             inputs = {}
         step = Step("plate", f"plate/{name}", {**params, "size": size, "fps": fps}, inputs, name)
@@ -120,11 +127,18 @@ class _Pictures:
         shot = placed.shot
         scene = self.film.scenes.index(placed.scene)
         where = f"scenes[{scene}].shots[{placed.scene.shots.index(shot)}]"
-        asked = {"lasts": shot.lasts, "trim.to": shot.trim and shot.trim.to, "trim.from": shot.trim and shot.trim.from_ + 1}
+        asked = {
+            "lasts": shot.lasts,
+            "trim.to": shot.trim and shot.trim.to,
+            "trim.from": shot.trim and shot.trim.from_ + 1,
+        }
         for key, frames in asked.items():
             if frames is not None and frames > held:
                 seconds = float(held / self.film.fps)
-                self.about.refuse(f"{where}.{key}", f"{shot.clip} holds {held} frames of the film ({seconds:.2f}s); ask for less")
+                self.about.refuse(
+                    f"{where}.{key}",
+                    f"{shot.clip} holds {held} frames of the film ({seconds:.2f}s); ask for less",
+                )
 
     def _takes(self, placed: Placed) -> Input:
         film, shot, scene = self.film, placed.shot, placed.scene
@@ -207,7 +221,9 @@ class _Pictures:
     ) -> Iterator[dict[str, Any]]:
         path = lora.path_for(model.name)
         misfit = (
-            f"no file is declared for model '{model.name}'" if path is None else self.about.lora_misfit(path, model)
+            f"no file is declared for model '{model.name}'"
+            if path is None
+            else self.about.lora_misfit(path, model)
         )
         if path is not None and misfit is None:
             inputs[f"lora.{who}"] = self.about.source(path)
@@ -217,7 +233,9 @@ class _Pictures:
             if note not in self.into.notes:
                 self.into.notes.append(note)
         else:
-            self.about.refuse(f"{part}.{who}.lora.file", f"{misfit}; or write `missing: skip`, to render without it")
+            self.about.refuse(
+                f"{part}.{who}.lora.file", f"{misfit}; or write `missing: skip`, to render without it"
+            )
 
 
 def _segments(
@@ -330,9 +348,7 @@ def _mix_step(film: Film, about: Surroundings, into: Outline) -> str | None:
     return into.add(Step("mix", "mix", params, inputs, "mix")).name
 
 
-def _cut_step(
-    film: Film, into: Outline, name: str, codec: str, segments: list[str], mix: str | None
-) -> Step:
+def _cut_step(film: Film, into: Outline, name: str, codec: str, segments: list[str], mix: str | None) -> Step:
     timeline = into.timeline
     inputs: dict[str, Input] = {f"segment.{i:05}": Made(s) for i, s in enumerate(segments)}
     if mix:
@@ -345,5 +361,3 @@ def _cut_step(
         "captions": [[c.text, c.first, c.last] for c in timeline.captions] if captioned else [],
     }
     return Step("cut", f"cut/{name}", params, inputs, name)
-
-

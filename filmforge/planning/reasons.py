@@ -12,7 +12,9 @@ LOST = "its stored result is missing or damaged"
 FORGOTTEN = "changed since it was made, and what it was made from is no longer in the store"
 
 
-def differences(step: Step, params: Mapping[str, Any], inputs: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+def differences(
+    step: Step, params: Mapping[str, Any], inputs: Mapping[str, str], now: Mapping[str, str]
+) -> list[str]:
     """One sentence for each thing that differs: params by their path, then inputs by what they are.
 
     `params` and `inputs` are those of the last time; `now` maps the roles whose digests are known by now.

@@ -91,11 +91,15 @@ def resolve(steps: Iterable[Step], find: Find, peek: Find, last: Mapping[str, st
         stale = {name for name in step.made_from() if result.steps[name].state != "cached"}
         waits = reasons.waiting(step, stale)
         state: State = "run" if own else "waits"
-        result.steps[step.name] = Planned(step, state, tuple(own + ([] if own == [reasons.NEVER_MADE] else waits)))
+        result.steps[step.name] = Planned(
+            step, state, tuple(own + ([] if own == [reasons.NEVER_MADE] else waits))
+        )
     return result
 
 
-def _because(step: Step, known: Mapping[str, str], before: str | None, peek: Find, key: str | None) -> list[str]:
+def _because(
+    step: Step, known: Mapping[str, str], before: str | None, peek: Find, key: str | None
+) -> list[str]:
     if before is None:
         return [reasons.NEVER_MADE]
     if before == key:

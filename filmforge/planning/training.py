@@ -47,5 +47,11 @@ def training_step(
     hints = {"folder": model.weights.folder, "name": model.name}
     # A name of its own keeps trainings apart from renders: they change the model's LoRAs as they go.
     return Step(
-        "lora", f"lora/{who}@{model.name}", params, inputs, f"{who}@{model.name}", f"{model.name} train", hints
+        "lora",
+        f"lora/{who}@{model.name}",
+        params,
+        inputs,
+        f"{who}@{model.name}",
+        f"{model.name} train",
+        hints,
     )

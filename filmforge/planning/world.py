@@ -90,7 +90,9 @@ class World:
             words = self.text(f"{folder}/{caption.name}") if caption.is_file() else None
             found.append((self.source(name), words))
         if not found:
-            self._refuse(folder, f"{folder} holds no photos; put PNG, JPEG or WebP pictures or short clips there")
+            self._refuse(
+                folder, f"{folder} holds no photos; put PNG, JPEG or WebP pictures or short clips there"
+            )
         return found
 
     def text(self, path: str) -> str:
@@ -99,7 +101,11 @@ class World:
             self.source(path)
             return (self.folder / path).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            what = "is not a text file in UTF-8" if isinstance(error, UnicodeDecodeError) else str(error.strerror)
+            what = (
+                "is not a text file in UTF-8"
+                if isinstance(error, UnicodeDecodeError)
+                else str(error.strerror)
+            )
             self._refuse(path, f"{path}: {what}; save it as UTF-8")
             return ""
 
@@ -126,7 +132,9 @@ class World:
             return None
         pin = model.weights
         folder = Path(pin.folder) if pin.folder else None
-        return mismatch(header, model.facts, Weights(model.facts.id, folder, pin.repo, pin.commit, pin.digest))
+        return mismatch(
+            header, model.facts, Weights(model.facts.id, folder, pin.repo, pin.commit, pin.digest)
+        )
 
     def refuse(self, where: str, message: str) -> None:
         """Note something wrong at `where` in the film; all such are raised together when the outline is done."""

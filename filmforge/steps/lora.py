@@ -42,7 +42,11 @@ def run(work: Work) -> None:
         ),
     )
     settings = settings_for(
-        model.facts, rank=params["rank"], steps=total, learning_rate=params["learning_rate"], seed=params["seed"]
+        model.facts,
+        rank=params["rank"],
+        steps=total,
+        learning_rate=params["learning_rate"],
+        seed=params["seed"],
     )
     main = work.out("main", ".safetensors")
     losses = train(
@@ -57,7 +61,7 @@ def run(work: Work) -> None:
     work.progress(total, total, "proving that it changes the picture")
     proof = prove(model, main, dataset)
     work.out("report", ".json").write_text(
-        json.dumps({"losses": [round(loss, 6) for loss in losses], "proof": vars(proof) if hasattr(proof, "__dict__") else str(proof)}, sort_keys=True),
+        json.dumps({"losses": [round(loss, 6) for loss in losses], "proof": vars(proof)}, sort_keys=True),
         encoding="utf-8",
     )
     work.provenance |= {"device": str(model.device)}

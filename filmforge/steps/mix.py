@@ -24,5 +24,7 @@ def run(work: Work) -> None:
         )
         for path, track in zip(work.several("track."), params["tracks"], strict=True)
     ]
-    report = mix(work.out("main", ".wav"), samples=params["samples"], tracks=tracks, loudness=params["loudness"])
+    report = mix(
+        work.out("main", ".wav"), samples=params["samples"], tracks=tracks, loudness=params["loudness"]
+    )
     work.provenance |= {"mix": report.to_json()}

@@ -33,7 +33,9 @@ def _render(work: Work) -> None:
 
     params = work.params
     model = loaded_model(work)
-    latents = work.kept("latents", {"params": params, "inputs": work.digests}, ".safetensors", lambda to: _sample(work, to))
+    latents = work.kept(
+        "latents", {"params": params, "inputs": work.digests}, ".safetensors", lambda to: _sample(work, to)
+    )
     work.progress(params["steps"], params["steps"], "decoding")
     frames = model.decode(tensors.load(latents))
     width, height = params["size"]

@@ -3,6 +3,7 @@ processes that are really killed."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -162,7 +163,5 @@ def kill_tree(process: subprocess.Popen[str]) -> None:
     except psutil.NoSuchProcess:
         return
     for victim in tree:
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             victim.kill()
-        except psutil.NoSuchProcess:
-            pass

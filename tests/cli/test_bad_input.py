@@ -167,7 +167,9 @@ class TestFiles:
         """A shot that asks for more than its footage holds is an error that says how much there is."""
         write_clip(self.tmp / "a.mp4", 24, 24)
         for shot in ("lasts: 2s", "trim: {from: 0s, to: 2s}", "trim: {from: 1s}"):
-            self.status(run, write_film, SHOTS % f"{{id: one, clip: a.mp4, {shot}}}", "film.yaml:2:", "24 frames")
+            self.status(
+                run, write_film, SHOTS % f"{{id: one, clip: a.mp4, {shot}}}", "film.yaml:2:", "24 frames"
+            )
 
     def test_sound_as_footage(self, write_film: WriteFilm, run: Run) -> None:
         """A sound file is no footage."""
@@ -219,11 +221,11 @@ IN_PROMPT = NASTY.replace("{", "{{").replace("}", "}}")
 
 def test_nasty_words_are_words(write_film: WriteFilm, run: Run) -> None:
     """Quotes, newlines, emoji and FFmpeg's own syntax in prompts, cards and captions are drawn as text."""
+    words, prompt = (json.dumps(text, ensure_ascii=False) for text in (NASTY, IN_PROMPT))
     film = write_film(
-        f"model: animatic\nsize: 64x36\ncaptions: both\n"
-        f"scenes: [{{id: a, shots: [\n"
-        f"  {{id: one, prompt: {json.dumps(IN_PROMPT, ensure_ascii=False)}, lasts: 4f, says: {{narrator: {json.dumps(NASTY, ensure_ascii=False)}}}}},\n"
-        f"  {{id: two, title: {{text: {json.dumps(NASTY, ensure_ascii=False)}, size: 8}}, lasts: 4f}}]}}]\n"
+        "model: animatic\nsize: 64x36\ncaptions: both\nscenes: [{id: a, shots: [\n"
+        f"  {{id: one, prompt: {prompt}, lasts: 4f, says: {{narrator: {words}}}}},\n"
+        f"  {{id: two, title: {{text: {words}, size: 8}}, lasts: 4f}}]}}]\n"
     )
     ended = run("build", film)
     assert ended.status == 0, ended
