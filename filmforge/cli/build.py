@@ -93,6 +93,7 @@ def _nothing_to_do(
     """Whether the last build's snapshot still holds; says so as a build would."""
     import time
 
+    from filmforge.building.events import Event
     from filmforge.building.unchanged import nothing_to_do
     from filmforge.places import film_file, store_of
 
@@ -103,10 +104,12 @@ def _nothing_to_do(
         return False
     steps, done = found
     if as_json:
-        for event in (*steps, done):
+        events: list[Event] = [*steps, done]
+        for event in events:
             print(json.dumps(event.to_json(), ensure_ascii=False))
     else:
         click.echo(
-            f"{', '.join(done.outputs)}: nothing to do, {len(steps)} steps are up to date ({time.monotonic() - began:.2f}s)"
+            f"{', '.join(done.outputs)}: nothing to do, "
+            f"{len(steps)} steps are up to date ({time.monotonic() - began:.2f}s)"
         )
     return True

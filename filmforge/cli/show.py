@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -22,7 +23,7 @@ def show(
     from filmforge.project import plan
 
     planned = plan(load_project(film, profile, overrides, store))
-    found = []
+    found: list[dict[str, Any]] = []
     for p in steps_named(planned, name):
         record = p.record or planned.store.records.get(planned.last.get(p.step.name, ""))
         if record is None:
@@ -64,7 +65,7 @@ def _origin(given: object) -> str | None:
     return getattr(given, "path", None) or getattr(given, "step", None)
 
 
-def _print(entry: dict[str, object]) -> None:
+def _print(entry: dict[str, Any]) -> None:
     for key, value in entry.items():
         if isinstance(value, dict):
             click.echo(f"{key}:")

@@ -127,11 +127,9 @@ class _Pictures:
         shot = placed.shot
         scene = self.film.scenes.index(placed.scene)
         where = f"scenes[{scene}].shots[{placed.scene.shots.index(shot)}]"
-        asked = {
-            "lasts": shot.lasts,
-            "trim.to": shot.trim and shot.trim.to,
-            "trim.from": shot.trim and shot.trim.from_ + 1,
-        }
+        asked = {"lasts": shot.lasts}
+        if shot.trim is not None:
+            asked |= {"trim.to": shot.trim.to, "trim.from": shot.trim.from_ + 1}
         for key, frames in asked.items():
             if frames is not None and frames > held:
                 seconds = float(held / self.film.fps)
