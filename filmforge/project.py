@@ -296,7 +296,9 @@ def build(
     for weights, texts in _texts(planned).items():
         carrier.expect(weights, texts)
     try:
-        scheduler.run()
+        with store.keep(p.key for p in planned.steps.values() if p.key is not None) as lease:
+            scheduler.claim = lease.add
+            scheduler.run()
     finally:
         carrier.close()
         made = {**planned.last, **scheduler.made}

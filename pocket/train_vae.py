@@ -88,11 +88,11 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
             for group in optimiser.param_groups:
                 group["lr"] = max(rate, 1e-6)
             n = 2 if WORKERS == 1 else 1
-            if dice.random() < (0.85 if done < 0.2 else 0.25):
+            if dice.random() < (0.85 if done < 0.2 else 0.25 if done < 0.8 else 0.15):
                 batch = torch.cat([shelves["pictures"].take(rng, 4 * n, 1),
                                    shelves["stills"].take(rng, 4 * n, 1)])
             else:
-                frames = int(dice.choice([5, 9, 17], p=[0.3, 0.5, 0.2]))
+                frames = int(dice.choice([5, 9, 17], p=[0.2, 0.5, 0.3]))
                 source = "drifts" if frames < 17 and dice.random() < 0.25 else "clips"
                 batch = shelves[source].take(rng, {5: 2, 9: 1, 17: 1}[frames] * n, frames)
             x = to_pixels(batch.to(where))

@@ -48,12 +48,14 @@ class Scheduler:
         on_event: OnEvent,
         on_made: OnMade,
         estimates: Estimates,
+        claim: Callable[[list[str]], None] = lambda keys: None,
         keep_going: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.planned, self.graph, self.store, self.executor = planned, graph, store, executor
         self.folder, self.on_event, self.on_made = folder, on_event, on_made
         self.estimates, self.keep_going, self.clock = estimates, keep_going, clock
+        self.claim = claim
         self.records: dict[str, Record] = {n: p.record for n, p in planned.items() if p.record is not None}
         self.finished: dict[str, Finished] = {}
         self.made: dict[str, str] = {}
@@ -159,6 +161,7 @@ class Scheduler:
             return
         inputs = {role: self._path(step, role) for role in step.inputs}
         task = Task(step.kind, name, key, lane, step.params, inputs, digests, step.hints)
+        self.claim([key])
         if step.device:
             self._affinity = step.affinity
         self._running[name] = (task, held, self.clock())
@@ -238,7 +241,7 @@ class Scheduler:
         self.store.records.put(record)
         for folder in {path.parent for path in done.outputs.values()}:
             shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(self.store.work_dir(task.key), ignore_errors=True)
+        self.store.drop_work_dir(task.key)
         self.estimates.learn(step, done.seconds)
         return record
 

@@ -12,7 +12,6 @@ import os
 import queue
 import signal
 import sys
-import tempfile
 import threading
 import time
 import traceback
@@ -95,7 +94,8 @@ class Worker:
             self.tell({"is": "progress", "name": name, "done": done, "total": total, "note": note})
 
         began = time.monotonic()
-        folder = Path(tempfile.mkdtemp(dir=self.store.new_file("").parent, prefix="step-"))
+        folder = self.store.new_file()
+        folder.mkdir()
         work = Work(
             kind=task["kind"],
             name=name,

@@ -18,11 +18,14 @@ def check(
     film: Path, profile: str | None, overrides: tuple[str, ...], store: Path | None, as_json: bool
 ) -> None:
     """Check a film: every error at once, as file:line:column: message. Exit status 2 if there is one."""
+    # Not through filmforge.project, which imports what plans and builds need: this runs at every save.
     from filmforge.errors import FilmError
-    from filmforge.project import load
+    from filmforge.language.load import load
+    from filmforge.places import film_file
 
+    path = film_file(film)
     try:
-        project = load(film, profile=profile, overrides=overrides, store=store, decode=True)
+        loaded = load(path, profile=profile, overrides=overrides, check_image=_decoded)
     except FilmError as error:
         if not as_json:
             raise
@@ -42,8 +45,14 @@ def check(
             }
         )
         sys.exit(2)
-    shots = len(project.film.shots())
+    shots = len(loaded.shots())
     if as_json:
-        print_json({"film": str(project.path), "errors": [], "shots": shots})
+        print_json({"film": str(path), "errors": [], "shots": shots})
         return
-    click.echo(f"{project.path}: {shots} shots in {len(project.film.scenes)} scenes, no errors")
+    click.echo(f"{path}: {shots} shots in {len(loaded.scenes)} scenes, no errors")
+
+
+def _decoded(path: Path) -> object:
+    from filmforge.editing.picture_check import check_image
+
+    return check_image(path)
