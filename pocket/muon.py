@@ -11,6 +11,8 @@ from collections.abc import Iterable
 
 import torch
 
+from pocket.pair import RANK, WORKERS, add_up
+
 
 def orthogonal(g: torch.Tensor, rounds: int = 5) -> torch.Tensor:
     """Newton-Schulz towards the orthogonal factor of ``g`` (rows, columns)."""
@@ -32,6 +34,7 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
+        shares: list[tuple[torch.Tensor, torch.Tensor, float]] = []
         for group in self.param_groups:
             lr = group["lr"]
             for p in group["params"]:
@@ -48,14 +51,18 @@ class Muon(torch.optim.Optimizer):
                 if group["matrix"]:
                     state["m"].mul_(0.95).add_(p.grad)
                     g = p.grad.add(state["m"], alpha=0.95).flatten(1)
-                    update = orthogonal(g) * (0.2 * max(g.shape) ** 0.5)
-                    p.add_(update.view_as(p), alpha=-lr)
+                    mine = len(shares) % WORKERS == RANK
+                    share = (orthogonal(g) * (0.2 * max(g.shape) ** 0.5) if mine
+                             else torch.zeros_like(g))
+                    shares.append((p, share, lr))
                 else:
                     state["m"].lerp_(p.grad, 0.1)
                     state["v"].lerp_(p.grad.square(), 0.02)
                     n = float(state["n"])
                     m, v = state["m"] / (1 - 0.9**n), state["v"] / (1 - 0.98**n)
                     p.add_(m / (v.sqrt() + 1e-8), alpha=-lr)
+        for (p, _, lr), update in zip(shares, add_up([s for _, s, _ in shares]), strict=True):
+            p.add_(update.view_as(p), alpha=-lr)
 
 
 def muon(model: torch.nn.Module, lr: float, plain: tuple[str, ...] = ()) -> Muon:

@@ -30,12 +30,19 @@ def average_gradients(parameters: Iterable[torch.nn.Parameter]) -> None:
     if WORKERS == 1:
         return
     params = list(parameters)
-    flat = torch.cat([(p.grad if p.grad is not None else torch.zeros_like(p)).flatten()
-                      for p in params])
+    sums = add_up([p.grad if p.grad is not None else torch.zeros_like(p) for p in params])
+    for p, total in zip(params, sums, strict=True):
+        p.grad = total / WORKERS
+
+
+def add_up(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
+    """The sums over the workers; for work that was shared out, with zeros for the others'."""
+    if WORKERS == 1 or not tensors:
+        return tensors
+    flat = torch.cat([t.flatten() for t in tensors])
     dist.all_reduce(flat)
-    flat /= WORKERS
-    for p, piece in zip(params, flat.split([p.numel() for p in params]), strict=True):
-        p.grad = piece.view_as(p)
+    return [piece.view_as(t) for piece, t in
+            zip(flat.split([t.numel() for t in tensors]), tensors, strict=True)]
 
 
 def agree(value: float) -> float:

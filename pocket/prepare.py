@@ -12,6 +12,7 @@ latents of the clip's first frames, so 17 frames serve 1, 5, 9 and 13 as well.
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 import numpy as np
@@ -55,7 +56,7 @@ def statistics() -> None:
 
 
 def main() -> None:
-    torch.set_num_threads(2)
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
     if sys.argv[1] == "statistics":
         statistics()
         return

@@ -58,7 +58,15 @@ class Failed:
     crashed: bool = False
 
 
-Message = Progress | Done | Failed
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that the filmmaker should know of a step under way."""
+
+    name: str
+    message: str
+
+
+Message = Progress | Warned | Done | Failed
 
 
 class Executor(Protocol):

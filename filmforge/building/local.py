@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filmforge.building.executor import Done, Failed, Lane, Message, Progress, Task
+from filmforge.building.executor import Done, Failed, Lane, Message, Progress, Task, Warned
 
 
 @dataclass(slots=True)
@@ -118,6 +118,8 @@ class LocalExecutor:
             return self._died(process)
         if said["is"] == "progress":
             return [Progress(said["name"], said["done"], said["total"], said["note"])]
+        if said["is"] == "warning":
+            return [Warned(said["name"], said["message"])]
         process.task = None
         if said["is"] == "failed":
             return [Failed(said["name"], said["message"], said["details"])]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from filmforge.building.estimates import Estimates
 from filmforge.building.events import Finished, Noted, OnEvent, Progressed, Started
-from filmforge.building.executor import Done, Executor, Failed, Lane, Progress, Task
+from filmforge.building.executor import Done, Executor, Failed, Lane, Message, Progress, Task, Warned
 from filmforge.errors import StoreError
 from filmforge.planning.resolve import Planned, digests_of
 from filmforge.planning.step import Made, Source, Step
@@ -181,11 +181,14 @@ class Scheduler:
                 del self._elsewhere[name]
                 self._ready.add(name)
 
-    def _hear(self, message: Progress | Done | Failed) -> None:
+    def _hear(self, message: Message) -> None:
         if message.name not in self._running:
             return
         task, held, _ = self._running[message.name]
         step = self.planned[message.name].step
+        if isinstance(message, Warned):
+            self.on_event(Noted(f"{message.name}: {message.message}"))
+            return
         if isinstance(message, Progress):
             left = self._left(message)
             self.on_event(

@@ -108,6 +108,7 @@ class Worker:
             keep=StoredKeep(self.store, name),
             session=self.session,
             report=report,
+            warn=lambda message: self.tell({"is": "warning", "name": name, "message": message}),
         )
         try:
             carry_out(work)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -19,7 +19,7 @@ def models(family: str | None, as_json: bool) -> None:
     from filmforge.video_models.facts import FAMILIES, facts_of
 
     if family is not None:
-        facts = _plain(asdict(facts_of(family)))
+        facts = _plain(facts_of(family))
         if as_json:
             print_json(facts)
             return
@@ -28,7 +28,7 @@ def models(family: str | None, as_json: bool) -> None:
                 click.echo(f"{key}: {_text(value)}")
         return
     if as_json:
-        print_json([_plain(asdict(facts)) for facts in FAMILIES.values()])
+        print_json([_plain(facts) for facts in FAMILIES.values()])
         return
     from filmforge.cli.screen import table
 
@@ -54,6 +54,8 @@ def models(family: str | None, as_json: bool) -> None:
 def _plain(value: Any) -> Any:
     if isinstance(value, Fraction):
         return str(value)
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, (tuple, list)):
         return [_plain(v) for v in value]
     if hasattr(value, "items"):

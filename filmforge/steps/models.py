@@ -53,7 +53,9 @@ def text_embeddings(work: Work, model: WanModel, texts: Sequence[str]) -> list[d
         missing = [t for t in dict.fromkeys((*texts, *expected)) if work.keep.find("text", value(t)) is None]
         work.progress(0, 0, f"encoding {len(missing)} texts")
         for text, embedding in zip(missing, model.encode(missing), strict=True):
-            path = work.keep.put("text", value(text), ".safetensors", partial(tensors.save, tensors=embedding))
+            path = work.keep.put(
+                "text", value(text), ".safetensors", partial(tensors.save, tensors=embedding)
+            )
             found[text] = path
     paths = [found[text] for text in texts]
     return [tensors.load(path) for path in paths if path is not None]

@@ -54,6 +54,8 @@ def _sample(work: Work, to: Any) -> None:
 
     params = work.params
     model = loaded_model(work)
+    if lost := model.words_cut(params["prompt"]):
+        work.warn(f"the prompt is longer than the model reads; this of it has no effect: '{lost}'")
     positive, negative = text_embeddings(work, model, [params["prompt"], params["negative"]])
     model.set_loras(
         [LoraUse(work.inputs[f"lora.{entry['who']}"], entry["weight"]) for entry in params["loras"]]

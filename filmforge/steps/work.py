@@ -52,6 +52,8 @@ class Work:
     keep: Keep
     session: Session
     report: Callable[[int, int, str], None]
+    warn: Callable[[str], None]
+    """Says something to the filmmaker that stops nothing."""
     provenance: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, Path] = field(default_factory=dict)
 
