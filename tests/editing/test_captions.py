@@ -35,6 +35,7 @@ CAPTIONS = st.lists(
 
 
 class TestWrap:
+    @settings(deadline=None)
     @given(TEXTS)
     def test_lines_fit_and_nothing_is_lost(self, text: str) -> None:
         """No line is over 42 characters, and all that can be printed is there."""
@@ -61,7 +62,7 @@ class TestWrap:
 
 class TestPaged:
     @given(CAPTIONS, st.integers(1, 3000))
-    @settings(max_examples=60)
+    @settings(max_examples=60, deadline=None)
     def test_captions_follow_one_another(self, captions: list[Caption], end: int) -> None:
         """Captions are in order, never two at once, never past the end, each on for a frame at least."""
         shown = paged(captions, end)
@@ -115,7 +116,7 @@ class TestWriteSrt:
         assert [(e.start, e.end) for e in events] == [(0, 1001), (3_603_600, 3_605_602)]
 
     @given(CAPTIONS)
-    @settings(max_examples=40)
+    @settings(max_examples=40, deadline=None)
     def test_survives_any_text(
         self, tmp_path_factory: pytest.TempPathFactory, captions: list[Caption]
     ) -> None:

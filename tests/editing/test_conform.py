@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filmforge.editing.conform import frames_covered, frames_needed, held_at_times, source_index
@@ -32,6 +32,7 @@ class TestSourceIndex:
         """After an hour, 29.97 in 23.976 is still exactly five for four."""
         assert source_index(86_400, Fraction(24000, 1001), Fraction(30000, 1001)) == 108_000
 
+    @settings(deadline=None)  # a busy machine is no defect
     @given(RATES, RATES, st.integers(0, 10**6), st.integers(0, 10**6))
     def test_shows_the_frame_at_or_before(self, film: Fraction, source: Fraction, n: int, start: int) -> None:
         """The frame shown has begun, and the next has not."""
@@ -41,6 +42,7 @@ class TestSourceIndex:
 
 
 class TestFramesNeededAndCovered:
+    @settings(deadline=None)
     @given(RATES, RATES, st.integers(1, 5000))
     def test_what_is_needed_is_covered(self, film: Fraction, source: Fraction, count: int) -> None:
         """A source with the frames needed covers the count, and with one fewer it does not."""
@@ -50,6 +52,7 @@ class TestFramesNeededAndCovered:
 
 
 class TestHeldAtTimes:
+    @settings(deadline=None)
     @given(RATES, RATES, st.integers(0, 200))
     def test_equal_times_are_the_constant_mapping(self, film: Fraction, source: Fraction, start: int) -> None:
         """Frames that happen to last equally map as at a constant rate."""
