@@ -44,7 +44,9 @@ class TrivialExecutor:
         self.ran.append(task.name)
         step = self.folder / str(len(self.ran))
         step.mkdir(parents=True)
-        asked = [task.kind, dict(task.params), dict(task.digests)] if task.name not in self.same else [task.name]
+        asked = (
+            [task.kind, dict(task.params), dict(task.digests)] if task.name not in self.same else [task.name]
+        )
         outputs = {}
         for output in ("main", "captions") if task.kind == "cut" and task.params["captions"] else ("main",):
             outputs[output] = step / output

@@ -31,5 +31,5 @@ def lock_of(film: Path) -> Path:
 
 def state_name(film: Path, profile: str | None, store: Path) -> str:
     """What the state of a film and profile is called in a store. It survives a move of a project with its store."""
-    outside = "" if store == default_store(film) else str(film.resolve())
+    outside = "" if store.absolute() == default_store(film).absolute() else str(film.resolve())
     return "state-" + hashlib.sha256(f"{outside}|{film.name}|{profile}".encode()).hexdigest()[:20]

@@ -18,7 +18,7 @@ from filmforge.building.estimates import Estimates
 from filmforge.building.events import Event, FilmDone, Noted
 from filmforge.building.events import Planned as PlannedEvent
 from filmforge.building.executor import Executor
-from filmforge.errors import FilmError, FilmforgeError, Problem, StoreError, UsageError
+from filmforge.errors import FilmError, FilmforgeError, Problem, StoreError, UsageError, WeightsError
 from filmforge.language.film import Delivery, Film
 from filmforge.language.load import Loaded, load_with_source
 from filmforge.places import film_file, lock_of, state_name, store_of
@@ -261,6 +261,8 @@ def build(
         planned.resolution.steps = {n: p for n, p in planned.steps.items() if n in kept}
     if planned.refused:
         raise FilmError(planned.refused)
+    if not keep_going:
+        _weights_are_here(planned)
     _pin(project, planned, locked)
     for note in planned.notes:
         on_event(Noted(note))
@@ -301,7 +303,8 @@ def build(
             scheduler.run()
     finally:
         carrier.close()
-        made = {**planned.last, **scheduler.made}
+        known = planned.last if only or kinds or steps else {n: k for n, k in planned.last.items() if n in planned.steps}
+        made = {**known, **scheduler.made}
         store.memo.put(project.state_name, {"made": made, "delivered": planned.ledger.entries})
         if scheduler.counts("ran"):
             store.memo.put("times", planned.estimates.known)
@@ -341,6 +344,19 @@ def _remember(
     )
 
 
+def _weights_are_here(planned: Plan) -> None:
+    """Raise WeightsError, before anything runs, where something that runs needs weights that are not here."""
+    wanted = {p.step.hints.get("name") for p in planned.resolution.stale() if p.step.device}
+    absent = [m for name, m in planned.world.models.items() if name in wanted and m.weights.folder is None]
+    if absent:
+        names = ", ".join(f"'{m.name}' ({m.weights.repo})" for m in absent)
+        raise WeightsError(
+            f"the weights of {names} are not on this machine. With a network: filmforge fetch "
+            f"{planned.project.path}. Without one, name a folder that has them: `weights: ./folder`; or build "
+            "with --keep-going, which makes all that needs none"
+        )
+
+
 def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -368,6 +384,8 @@ def _pin(project: Project, planned: Plan, locked: bool) -> None:
         if model.facts.id in ("animatic", "comfyui"):
             continue
         pin = model.weights
+        if pin.digest is None and pin.commit is None:
+            continue  # nothing is known of them yet that could be pinned
         weights[name] = PinnedWeights(model.facts.id, pin.digest, pin.repo, pin.commit)
     known = {*project.film.models, project.film.model, *planned.world.models}
     weights = {name: pin for name, pin in weights.items() if name in known or name in before.weights}
@@ -387,11 +405,18 @@ def _pin(project: Project, planned: Plan, locked: bool) -> None:
 
 
 def needed_keys(project: Project, overrides: Sequence[str] = ()) -> set[str]:
-    """The keys of all results that the film needs, as it is and in each of its profiles."""
+    """The keys of all results that the film needs, as it is and in each of its profiles.
+
+    In a store that other films share, what they made last is needed too.
+    """
+    store = Store(project.store_root)
     keys: set[str] = set()
+    own: set[str] = set()
     for profile in (None, *project.film.profiles):
         there = load(project.path, profile=profile, overrides=overrides, store=project.store_root)
-        for planned in plan(there).steps.values():
-            if planned.record is not None:
-                keys.add(planned.record.key)
+        own.add(there.state_name)
+        keys |= {p.record.key for p in plan(there).steps.values() if p.record is not None}
+    for path in (store.root / "films").glob("state-*.json"):
+        if path.stem not in own and (state := store.memo.get(path.stem)):
+            keys |= set(state.get("made", {}).values())
     return keys

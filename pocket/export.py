@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from diffusers import AutoencoderKLWan
 
-from pocket.text_model import load_tokenizer, new_text_encoder
+from pocket.text_model import as_umt5, load_tokenizer, new_text_encoder
 from pocket.transformer_model import new_scheduler, new_transformer
 from pocket.vae_model import new_vae
 from pocket.workplace import WEIGHTS, WORK, load
@@ -27,7 +27,7 @@ MODEL_INDEX: dict[str, Any] = {
     "image_encoder": [None, None],
     "image_processor": [None, None],
     "scheduler": ["diffusers", "FlowMatchEulerDiscreteScheduler"],
-    "text_encoder": ["transformers", "T5EncoderModel"],
+    "text_encoder": ["transformers", "UMT5EncoderModel"],
     "tokenizer": ["transformers", "PreTrainedTokenizerFast"],
     "transformer": ["diffusers", "WanTransformer3DModel"],
     "transformer_2": [None, None],
@@ -61,7 +61,7 @@ def export(target: Path = WEIGHTS) -> None:
         text.load_state_dict(state["ema_text"])
     trained_vae().save_pretrained(part / "vae")
     transformer.to(torch.bfloat16).save_pretrained(part / "transformer")
-    text.to(torch.bfloat16).save_pretrained(part / "text_encoder")
+    as_umt5(text).to(torch.bfloat16).save_pretrained(part / "text_encoder")
     tokenizer.save_pretrained(str(part / "tokenizer"))
     new_scheduler().save_pretrained(part / "scheduler")
     (part / "model_index.json").write_text(json.dumps(MODEL_INDEX, indent=2) + "\n")

@@ -10,7 +10,13 @@ from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
-from transformers import PreTrainedTokenizerFast, T5Config, T5EncoderModel
+from transformers import (
+    PreTrainedTokenizerFast,
+    T5Config,
+    T5EncoderModel,
+    UMT5Config,
+    UMT5EncoderModel,
+)
 
 WIDTH = 128
 VOCABULARY = 1536
@@ -59,3 +65,23 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     """From a saved folder."""
     loaded: PreTrainedTokenizerFast = PreTrainedTokenizerFast.from_pretrained(str(folder))
     return loaded
+
+
+def as_umt5(encoder: T5EncoderModel) -> UMT5EncoderModel:
+    """The same arithmetic in the class that WanPipeline names.
+
+    T5 shares the first layer's position bias with all layers, UMT5 has one each: copies of one.
+    """
+    c = encoder.config
+    twin = UMT5EncoderModel(UMT5Config(
+        vocab_size=c.vocab_size, d_model=c.d_model, d_kv=c.d_kv, num_heads=c.num_heads,
+        d_ff=c.d_ff, num_layers=c.num_layers, feed_forward_proj=c.feed_forward_proj,
+        dropout_rate=0.0, relative_attention_num_buckets=c.relative_attention_num_buckets,
+        relative_attention_max_distance=c.relative_attention_max_distance, pad_token_id=0,
+        eos_token_id=1, is_encoder_decoder=False, use_cache=False, tie_word_embeddings=True))
+    weights = encoder.state_dict()
+    name = "encoder.block.{}.layer.0.SelfAttention.relative_attention_bias.weight"
+    for layer in range(1, c.num_layers):
+        weights[name.format(layer)] = weights[name.format(0)].clone()
+    twin.load_state_dict(weights)
+    return twin.eval()

@@ -23,7 +23,7 @@ from pocket.transformer_model import SHIFT, new_transformer
 from pocket.vae_model import Z
 from pocket.workplace import WORK, device, load, save
 
-PEAK = 2.5e-3
+PEAK = 2.2e-3
 EMPTY = 0.1  # share of captions left out, for guidance
 IMAGE_FIRST = 0.25  # share of clips with their first frame given
 BATCH = {1: 64, 3: 24, 5: 16}
@@ -118,7 +118,7 @@ def train(minutes: float, half: bool = False, export_every: float = 10.0, peak: 
             for group in o.param_groups:
                 group["lr"] = max(rate, 1e-6)
         roll = shared.random()
-        stills = 0.92 if done < 0.22 else 0.25
+        stills = 0.92 if done < 0.22 else 0.5
         length = 1 if roll < stills else 3 if roll < stills + (1 - stills) * 0.3 else 5
         if not library.latents["clips"] and library.known:
             length = 1

@@ -68,11 +68,15 @@ class LocalExecutor:
                 os.killpg(process.running.pid, signal.SIGKILL)  # the worker and any FFmpeg under it
         for process in self._processes:
             process.running.wait()
-            for pipe in (process.running.stdin, process.running.stdout):
-                if pipe:
-                    with contextlib.suppress(OSError):
-                        pipe.close()
+            self._close_pipes(process)
         self._processes.clear()
+
+    @staticmethod
+    def _close_pipes(process: _Process) -> None:
+        for pipe in (process.running.stdin, process.running.stdout):
+            if pipe:
+                with contextlib.suppress(OSError):
+                    pipe.close()
 
     def _spawn(self, lane: Lane) -> _Process:
         logs = self._root / "logs"
@@ -131,6 +135,7 @@ class LocalExecutor:
             return []
         self._processes.remove(process)
         status = process.running.wait()
+        self._close_pipes(process)
         if process.task is None:
             return []
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"

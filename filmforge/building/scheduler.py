@@ -61,7 +61,10 @@ class Scheduler:
         self.made: dict[str, str] = {}
         self._order = {name: index for index, name in enumerate(planned)}
         self._missing = dict.fromkeys(planned, 0)
-        self._ready: set[str] = set()
+        self._new: set[str] = set()  # all that they are made from is there; not looked up yet
+        self._ready: set[str] = set()  # looked up, and to be made
+        self._keys: dict[str, tuple[str, dict[str, str]]] = {}
+        self._failed = False
         self._elsewhere: dict[str, float] = {}
         self._waited: set[str] = set()
         self._retried: set[str] = set()
@@ -81,15 +84,15 @@ class Scheduler:
             if planned.state != "cached":
                 self._missing[name] = sum(p not in self.records for p in self.graph.predecessors(name))
                 if not self._missing[name]:
-                    self._ready.add(name)
+                    self._new.add(name)
         try:
-            while self._ready or self._running or self._elsewhere:
+            while self._new or self._ready or self._running or self._elsewhere:
                 self._look_elsewhere()
                 self._start_ready()
                 if self._running:
                     for message in self.executor.wait(WAIT):
                         self._hear(message)
-                elif self._elsewhere and not self._ready:
+                elif self._elsewhere and not (self._new or self._ready):
                     time.sleep(WAIT / 5)
         finally:
             for _, held, _ in self._running.values():
@@ -102,49 +105,62 @@ class Scheduler:
         """How many steps of each kind came to `state`."""
         return dict(Counter(f.kind for f in self.finished.values() if f.state == state))
 
-    def _stopping(self) -> bool:
-        return not self.keep_going and any(f.state == "failed" for f in self.finished.values())
-
     def _start_ready(self) -> None:
+        while self._new and not self._stopping():
+            self._settle()
         if self._stopping():
+            self._new.clear()
             self._ready.clear()
             self._elsewhere.clear()
             return
+        lanes: tuple[Lane, ...] = ("device", "media")
+        if not any(self.executor.room(lane) > 0 for lane in lanes):
+            return
         for name in sorted(self._ready, key=self._preference):
-            step = self.planned[name].step
-            lane: Lane = "device" if step.device else "media"
-            if self._settled(name):
-                continue
+            lane = lanes[0] if self.planned[name].step.device else lanes[1]
             if self.executor.room(lane) > 0:
                 self._begin(name, lane)
+
+    def _stopping(self) -> bool:
+        return self._failed and not self.keep_going
 
     def _preference(self, name: str) -> tuple[bool, int]:
         """Steps that need what is loaded come first; then the order of the film."""
         step = self.planned[name].step
         return (step.device and step.affinity != self._affinity, self._order[name])
 
-    def _key(self, step: Step) -> tuple[str, dict[str, str]]:
+    def _key(self, name: str) -> tuple[str, dict[str, str]]:
+        """The key of a step whose inputs are all there, and their digests by role."""
+
         def output_of(made: Made) -> str:
             return self.records[made.step].outputs[made.output].digest
 
-        digests = digests_of(step, output_of)
-        return step.key(digests), digests
+        known = self._keys.get(name)
+        if known is None:
+            step = self.planned[name].step
+            digests = digests_of(step, output_of)
+            known = self._keys[name] = step.key(digests), digests
+        return known
 
-    def _settled(self, name: str) -> bool:
-        """Whether the step turned out to be made: its inputs came out as before, or another build made it."""
-        key, _ = self._key(self.planned[name].step)
-        record = self.store.records.find(key)
-        if record is None:
-            return False
-        self._ready.discard(name)
-        # A step that was planned to run although its result is known had its delivered file missing or damaged.
-        self._accept(name, record, "ran" if self.planned[name].record is not None else "cached", 0.0)
-        return True
+    def _settle(self) -> None:
+        """Accept what turned out to be made: its inputs came out as before, or another build made it."""
+        new, self._new = self._new, set()
+        found = [name for name in new if self.store.records.find(self._key(name)[0]) is not None]
+        # Results from before this build; those that it makes itself are left alone by `gc` anyway.
+        self.claim([self._key(name)[0] for name in found])
+        self._ready |= new.difference(found)
+        for name in sorted(found, key=self._order.__getitem__):
+            record = self.store.records.find(self._key(name)[0])
+            if record is None:  # dropped before it was claimed
+                self._ready.add(name)
+                continue
+            # A step planned to run although its result is known had its delivered file missing or damaged.
+            self._accept(name, record, "ran" if self.planned[name].record is not None else "cached", 0.0)
 
     def _begin(self, name: str, lane: Lane) -> None:
         planned = self.planned[name]
         step = planned.step
-        key, digests = self._key(step)
+        key, digests = self._key(name)
         held = ExitStack()
         self._ready.discard(name)
         try:
@@ -157,11 +173,10 @@ class Scheduler:
             return
         if self.store.records.find(key) is not None:  # made between the look and the lock
             held.close()
-            self._ready.add(name)
+            self._new.add(name)
             return
         inputs = {role: self._path(step, role) for role in step.inputs}
         task = Task(step.kind, name, key, lane, step.params, inputs, digests, step.hints)
-        self.claim([key])
         if step.device:
             self._affinity = step.affinity
         self._running[name] = (task, held, self.clock())
@@ -179,7 +194,7 @@ class Scheduler:
         for name, seen in list(self._elsewhere.items()):
             if now - seen >= WAIT:
                 del self._elsewhere[name]
-                self._ready.add(name)
+                self._new.add(name)
 
     def _hear(self, message: Message) -> None:
         if message.name not in self._running:
@@ -262,9 +277,10 @@ class Scheduler:
             if self.planned[successor].state != "cached":
                 self._missing[successor] -= 1
                 if self._missing[successor] == 0:
-                    self._ready.add(successor)
+                    self._new.add(successor)
 
     def _fail(self, name: str, message: str) -> None:
+        self._failed = True
         self._finish(Finished(name, self.planned[name].step.kind, "failed", 0.0, message))
 
     def _finish(self, fate: Finished) -> None:

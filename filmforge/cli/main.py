@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -74,19 +75,18 @@ def filmforge() -> None:
 
 def main() -> None:
     """Run the command line. Exit status: 0 done, 1 a step failed, 2 the film or the command is wrong, 130 interrupted."""
-    os.environ.setdefault(
-        "PYDANTIC_DISABLE_PLUGINS", "__all__"
-    )  # scanning for plugins costs more than a check
+    # Looking for plugins of pydantic, and for garbage among modules and films that stay, both cost more than
+    # a check.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    gc.set_threshold(100_000)
     try:
         sys.exit(filmforge.main(standalone_mode=False, prog_name="filmforge") or 0)
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):  # click turns the one into the other
+        click.echo("interrupted; what was finished is kept", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(2)
-    except KeyboardInterrupt:
-        click.echo("interrupted; what was finished is kept", err=True)
-        sys.exit(130)
     except FilmforgeError as error:
         click.echo(str(error), err=True)
         sys.exit(error.exit_status)

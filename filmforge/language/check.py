@@ -27,7 +27,7 @@ _ONLY_FOR = {
     "extend": "prompt",
     "move": "still",
 }
-_SUFFIXES = {"h264": (".mp4", ".mov", ".m4v", ".mkv"), "prores": (".mov", ".mkv")}
+_SUFFIXES = {"h264": (".mp4", ".m4v"), "prores": (".mov",)}
 
 
 def check(

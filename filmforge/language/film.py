@@ -354,11 +354,11 @@ class Credits(Part):
 
 
 class Delivery(Part):
-    """A delivered file. `quality` is the codec's constant quality: x264's CRF, 0 (lossless) to 51."""
+    """A delivered file. `quality` is the codec's constant quality: x264's CRF, 1 (best) to 51."""
 
     file: Path = Field(description="where the delivered film goes")
     codec: Literal["h264", "prores"] = Field(default="h264", description="how it is encoded")
-    quality: Annotated[int, Field(ge=0, le=51)] = Field(
+    quality: Annotated[int, Field(ge=1, le=51)] = Field(
         default=18, description="constant quality of h264; less is better and larger"
     )
 

@@ -89,7 +89,8 @@ def _check_shot(checking: Checking, film: Film, path: Path, shot: Shot, name: st
             (*path, "lasts"),
             f"{written_duration(shot.lasts, film.fps)}{handles} is {needed} frames at "
             f"{written_rate(facts.fps)} fps, and {_called(name, facts)} renders at most {longest} "
-            f"({float(Fraction(longest) / facts.fps):.3g}s); shorten the shot, or write `extend: true`",
+            f"({float(Fraction(longest) / facts.fps):.3g}s); shorten the shot, or make two of it: "
+            f"the second with `start: {{from: {shot.id}, at: last}}`",
         )
 
 

@@ -32,6 +32,7 @@ class Surroundings(Protocol):
     def heard(self, path: str) -> None: ...
     def lora_misfit(self, path: str, model: ResolvedModel) -> str | None: ...
     def refuse(self, where: str, message: str) -> None: ...
+    def refuse_file(self, path: str, message: str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -125,16 +126,15 @@ class _Pictures:
     def _long_enough(self, placed: Placed, held: int) -> None:
         """Refuse a shot that asks for more than its footage holds."""
         shot = placed.shot
-        scene = self.film.scenes.index(placed.scene)
-        where = f"scenes[{scene}].shots[{placed.scene.shots.index(shot)}]"
         asked = {"lasts": shot.lasts}
         if shot.trim is not None:
             asked |= {"trim.to": shot.trim.to, "trim.from": shot.trim.from_ + 1}
         for key, frames in asked.items():
             if frames is not None and frames > held:
                 seconds = float(held / self.film.fps)
+                scene, index = self.film.scenes.index(placed.scene), placed.scene.shots.index(shot)
                 self.about.refuse(
-                    f"{where}.{key}",
+                    f"scenes[{scene}].shots[{index}].{key}",
                     f"{shot.clip} holds {held} frames of the film ({seconds:.2f}s); ask for less",
                 )
 
@@ -202,11 +202,13 @@ class _Pictures:
         inputs: dict[str, Input],
     ) -> Iterator[dict[str, Any]]:
         film = self.film
+        if model.drawn:
+            return
         for who in characters:
             character = film.characters[who]
             if isinstance(character.lora, LoraFile):
                 yield from self._lora_file("characters", who, character.lora, model, inputs)
-            elif character.photos is not None and not model.drawn:
+            elif character.photos is not None:
                 step = training_step(who, character, model, self.about.photos(character.photos))
                 inputs[f"lora.{who}"] = Made(self.into.add(step).name)
                 yield {"who": who, "weight": character.lora.weight if character.lora else 1.0}
@@ -325,6 +327,8 @@ def _mix_step(film: Film, about: Surroundings, into: Outline) -> str | None:
     tracks = []
     for index, heard in enumerate(timeline.sounds):
         about.heard(heard.path)
+        if heard.length is not None and heard.length <= 0:
+            about.refuse_file(heard.path, f"{heard.path} begins after the shot it belongs to has ended")
         inputs[f"track.{index:03}"] = about.source(heard.path)
         tracks.append(
             {

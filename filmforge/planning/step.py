@@ -77,5 +77,5 @@ class Step:
 
     def key(self, digests: Mapping[str, str]) -> str:
         """The step's key, given the content digest of each input by role. Hexadecimal SHA-256."""
-        value = {"format": FORMATS[self.kind], "params": self.params, "inputs": dict(digests)}
+        value = {"format": FORMATS.get(self.kind, 1), "params": self.params, "inputs": dict(digests)}
         return digest_of(self.kind, value)

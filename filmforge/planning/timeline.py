@@ -182,18 +182,17 @@ def _sounds(film: Film, placed: list[Placed], frames: int, length: Length) -> tu
     if film.music:
         music(film.music, 0, frames)
     for scene in film.scenes:
-        inside = [p for p in placed if p.scene.id == scene.id]
-        if scene.music and inside:
+        if scene.music and (inside := [p for p in placed if p.scene.id == scene.id]):
             music(scene.music, inside[0].at, inside[-1].end)
     for here in placed:
         sound = here.shot.sound
-        begin, end = samples(here.at, fps), samples(here.end, fps)
         if here.shot.kind == "clip" and sound == "keep":
             assert here.shot.clip is not None
+            begin, end = samples(here.at, fps), samples(here.end, fps)
             offset = samples(here.first, fps)
             heard.append(Heard(here.shot.clip, "production", begin, end - begin, offset))
         elif isinstance(sound, Sound):
-            start = samples(here.at + sound.at, fps)
+            start, end = samples(here.at + sound.at, fps), samples(here.end, fps)
             fade_in, fade_out = samples(sound.fade_in, fps), samples(sound.fade_out, fps)
             heard.append(
                 Heard(sound.file, "effect", start, end - start, 0, sound.gain, sound.duck, fade_in, fade_out)

@@ -61,7 +61,7 @@ class World:
         """The duration of a media file in seconds."""
         seconds = self._about(path).get("seconds")
         if seconds is None:
-            self._refuse(path, f"{path} has no duration: a clip or a sound is wanted here")
+            self.refuse_file(path, f"{path} has no duration: a clip or a sound is wanted here")
             return Fraction(1)
         return Fraction(str(seconds))
 
@@ -70,12 +70,12 @@ class World:
         found = self._about(path).get("kind")
         if found not in (kind, "broken"):
             wanted = {"image": "a picture", "video": "footage"}[kind]
-            self._refuse(path, f"{path} is {found} where {wanted} is wanted")
+            self.refuse_file(path, f"{path} is {found} where {wanted} is wanted")
 
     def heard(self, path: str) -> None:
         """Refuse a file that is to be heard and has no sound."""
         if not self._about(path).get("sound"):
-            self._refuse(path, f"{path} has no sound in it; name another file, or remove it")
+            self.refuse_file(path, f"{path} has no sound in it; name another file, or remove it")
 
     def photos(self, folder: str) -> list[tuple[Source, str | None]]:
         """The photos and clips of a folder, each with the words of NAME.txt beside it, in order of names."""
@@ -90,7 +90,7 @@ class World:
             words = self.text(f"{folder}/{caption.name}") if caption.is_file() else None
             found.append((self.source(name), words))
         if not found:
-            self._refuse(
+            self.refuse_file(
                 folder, f"{folder} holds no photos; put PNG, JPEG or WebP pictures or short clips there"
             )
         return found
@@ -106,7 +106,7 @@ class World:
                 if isinstance(error, UnicodeDecodeError)
                 else str(error.strerror)
             )
-            self._refuse(path, f"{path}: {what}; save it as UTF-8")
+            self.refuse_file(path, f"{path}: {what}; save it as UTF-8")
             return ""
 
     def model(self, name: str) -> ResolvedModel:
@@ -128,7 +128,7 @@ class World:
         try:
             header = read_header(self.folder / path)
         except LoraError as error:
-            self._refuse(path, str(error).replace(str(self.folder / path), path))
+            self.refuse_file(path, str(error).replace(str(self.folder / path), path))
             return None
         pin = model.weights
         folder = Path(pin.folder) if pin.folder else None
@@ -140,7 +140,8 @@ class World:
         """Note something wrong at `where` in the film; all such are raised together when the outline is done."""
         self.broken.append(self.loaded.problem(where, message))
 
-    def _refuse(self, path: str, message: str) -> None:
+    def refuse_file(self, path: str, message: str) -> None:
+        """Note something wrong with a file, placed where the film names it."""
         problem = self.loaded.problem("", message)
         place = next(
             (
@@ -167,7 +168,7 @@ class World:
             try:
                 self._media[source.digest] = dict(self.probe(self.folder / path))
             except MediaError as error:
-                self._refuse(path, str(error).replace(str(self.folder / path), path))
+                self.refuse_file(path, str(error).replace(str(self.folder / path), path))
                 return _BROKEN
             self._changed = True
         known: Mapping[str, Any] = self._media[source.digest]

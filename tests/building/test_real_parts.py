@@ -115,7 +115,7 @@ class TestWhole:
         again = copy_of(project, tmp_path)
         random.seed(4)
         finished: set[str] = set()
-        for _ in range(4):
+        for _ in range(3):
             process = filmforge("build", again / "film.yaml", "--json")
             time.sleep(random.uniform(2.0, 14.0))
             kill_tree(process)

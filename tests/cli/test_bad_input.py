@@ -92,6 +92,9 @@ def test_weights_of_the_hub_without_network(
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     film = write_film("model: wan2.2-ti2v-5b\n" + SHOTS % f"{{id: p, prompt: x, lasts: 1s}}, {CARD}")
     assert run("plan", film).status == 0
+    ended = run("build", film)
+    assert ended.status == 2
+    assert "filmforge fetch" in ended.err
     ended = run("build", film, "--keep-going")
     assert ended.status == 1
     assert "Wan-AI/Wan2.2-TI2V-5B-Diffusers" in ended.out

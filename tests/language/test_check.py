@@ -100,7 +100,7 @@ class TestShots:
             ),
             (
                 "{id: a, prompt: x, lasts: 9s}",
-                "pocket renders at most 25 (3.12s); shorten the shot, or write `extend: true`",
+                "pocket renders at most 25 (3.12s); shorten the shot, or make two of it",
             ),
             ("{id: a, prompt: x, lasts: 6s, model: hero}", "hero (wan2.2-ti2v-5b) renders at most 121"),
             (
@@ -208,7 +208,7 @@ class TestDeclarations:
             ),
             ("characters: {a: {looks: x, lora: {file: {her: l.safetensors}}}}", "no model called 'her'"),
             ("deliver: {a: x.mp4, b: ./x.mp4}", "deliver.b.file: './x.mp4' is where 'a' goes too"),
-            ("deliver: {a: {file: x.mp4, codec: prores}}", "does not end in .mov or .mkv, as prores does"),
+            ("deliver: {a: {file: x.mp4, codec: prores}}", "does not end in .mov, as prores does"),
         ],
     )
     def test_a_slip(self, top: str, said: str) -> None:

@@ -1,0 +1,129 @@
+"""Measures the shipped folder on clips and prompts it never saw; writes figures and a sheet.
+
+    python -m pocket.report            # .pocket/report.json, .pocket/report.png
+    python -m pocket.report --prompts 60
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKLWan, WanImageToVideoPipeline, WanPipeline
+from PIL import Image
+
+from pocket.caption import ACTION_WORDS, CAMERA_WORDS, LIGHT_WORDS, PLACE_WORDS
+from pocket.cast import KINDS
+from pocket.characters import CHARACTERS, photo
+from pocket.judge import own_accuracy, taught, verdict
+from pocket.palette import COLOURS
+from pocket.places import PLACES
+from pocket.stagelight import LIGHTS
+from pocket.text_model import MAX_LENGTH
+from pocket.vae_model import to_pixels
+from pocket.workplace import WEIGHTS, WORK
+
+STEPS, GUIDANCE = 14, 3.5
+SIDE = {"height": 96, "width": 160, "num_inference_steps": STEPS,
+        "max_sequence_length": MAX_LENGTH, "output_type": "np"}
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> float:
+    """Decibels between two uint8 arrays."""
+    mse = float(np.mean((a.astype(np.float32) - b.astype(np.float32)) ** 2))
+    return 99.0 if mse == 0 else 10 * float(np.log10(255**2 / mse))
+
+
+@torch.inference_mode()
+def rebuilt(vae: AutoencoderKLWan, frames: np.ndarray) -> np.ndarray:
+    """(T, H, W, 3) through the VAE and back."""
+    x = to_pixels(torch.from_numpy(frames)[None])
+    y = vae.decode(vae.encode(x).latent_dist.mode()).sample[0].permute(1, 2, 3, 0)
+    return ((y.clamp(-1, 1) + 1) * 127.5).round().byte().numpy()
+
+
+def vae_figures(vae: AutoencoderKLWan) -> dict[str, float]:
+    """PSNR of held-out clips, stills and photos of unseen characters."""
+    clips = np.load(WORK / "clips" / "0000.npy")[:12]
+    stills = np.load(WORK / "stills" / "0000.npy")[:40]
+    photos = [photo(name, k, 1)[0] for name in CHARACTERS for k in (0, 1, 2)]
+    return {
+        "clips": float(np.mean([psnr(c, rebuilt(vae, c)) for c in clips])),
+        "stills": float(np.mean([psnr(s, rebuilt(vae, s[None])[0]) for s in stills])),
+        "unseen characters": float(np.mean([psnr(p, rebuilt(vae, p[None])[0]) for p in photos])),
+    }
+
+
+def _prompts(count: int) -> list[tuple[str, dict[str, str]]]:
+    """Prompts in one wording each, with what was asked."""
+    rng = np.random.default_rng(77)
+    out = []
+    for i in range(count):
+        kind, colour = KINDS[i % len(KINDS)], list(COLOURS)[int(rng.integers(len(COLOURS)))]
+        place = [p for p in PLACES if p != "sea"][int(rng.integers(len(PLACES) - 1))]
+        light = LIGHTS[int(rng.integers(3))]
+        walks = i % 2 == 0
+        action = ("walk left", "walk right")[int(rng.integers(2))] if walks else "stand"
+        camera = "static" if walks else list(CAMERA_WORDS)[int(rng.integers(6))]
+        who = {"girl": f"a girl in a {colour} dress", "sailor": f"a sailor in a {colour} coat"}.get(
+            kind, f"a {colour} {kind}")
+        asked = {"kind": kind, "colour": colour, "place": place, "light": light}
+        asked |= {"walk": action} if walks else {"camera": camera}
+        out.append((f"{who} {ACTION_WORDS[action][0]}, full shot, {CAMERA_WORDS[camera][0]}, "
+                    f"{PLACE_WORDS[place][0]} {LIGHT_WORDS[light][0]}, paper cut-out animation",
+                    asked))
+    return out
+
+
+def _frames(pipe: WanPipeline | WanImageToVideoPipeline, seed: int, **kw: object) -> np.ndarray:
+    generator = torch.Generator().manual_seed(seed)
+    out = pipe(num_frames=17, guidance_scale=GUIDANCE, generator=generator, **SIDE, **kw).frames[0]
+    frames: np.ndarray = (np.clip(out, 0, 1) * 255).round().astype(np.uint8)
+    return frames
+
+
+def main() -> None:
+    warnings.filterwarnings("ignore")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--prompts", type=int, default=24)
+    count: int = parser.parse_args().prompts
+    pipe = WanPipeline.from_pretrained(WEIGHTS, torch_dtype=torch.float32)
+    pipe.set_progress_bar_config(disable=True)
+    report: dict[str, object] = {"vae psnr": vae_figures(pipe.vae)}
+    judge = taught()
+    report["judge on drawn clips"] = own_accuracy(judge)
+    right: dict[str, list[bool]] = {}
+    sheet, seconds = [], []
+    for seed, (prompt, asked) in enumerate(_prompts(count)):
+        start = time.monotonic()
+        frames = _frames(pipe, seed, prompt=prompt)
+        seconds.append(time.monotonic() - start)
+        seen = verdict(judge, frames)
+        for question, value in asked.items():
+            right.setdefault(question, []).append(seen[question] == value)
+        sheet.append(np.hstack([frames[0], frames[8], frames[16]]))
+    report["prompt followed"] = {q: float(np.mean(v)) for q, v in right.items()}
+    report["seconds a clip"] = float(np.median(seconds))
+    still = WanImageToVideoPipeline(**{k: v for k, v in pipe.components.items()
+                                      if k not in ("image_encoder", "image_processor")},
+                                    image_encoder=None, image_processor=None,
+                                    expand_timesteps=True)
+    still.set_progress_bar_config(disable=True)
+    kept = []
+    for seed, clip in enumerate(np.load(WORK / "clips" / "0000.npy")[:6]):
+        frames = _frames(still, seed, prompt="a puppet, paper cut-out animation",
+                         image=Image.fromarray(clip[0]))
+        kept.append(psnr(frames[0], clip[0]))
+    report["image to video, first frame psnr"] = float(np.mean(kept))
+    rows = [np.hstack(sheet[i:i + 2]) for i in range(0, len(sheet) - 1, 2)]
+    Image.fromarray(np.vstack(rows)).save(WORK / "report.png")
+    (WORK / "report.json").write_text(json.dumps(report, indent=2))
+    print(json.dumps(report, indent=2))
+
+
+if __name__ == "__main__":
+    main()
