@@ -39,7 +39,8 @@ pocket: $(READY)  ## make the weights of pocket anew: hours on two cores, minute
 pocket-report: $(READY)  ## measure pocket, and write its contact sheet
 	$(BIN)/python -m pocket.report
 
-benchmarks: $(READY)
+benchmarks: $(READY)  ## measure speed and memory against peers: a quarter of an hour on an idle machine
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks
 
 clean:

@@ -81,6 +81,11 @@ def run(command: Sequence[str], *, folder: Path, env: Mapping[str, str]) -> floa
     return took
 
 
+def timed(command: Sequence[str], folder: Path, env: Mapping[str, str]) -> Callable[[], float]:
+    """`run` with all it needs, for `in_turn`."""
+    return lambda: run(command, folder=folder, env=env)
+
+
 def in_turn(times: int, measured: Mapping[str, Callable[[], float]]) -> dict[str, float]:
     """The median seconds of each, after one run of each that does not count.
 
@@ -90,8 +95,7 @@ def in_turn(times: int, measured: Mapping[str, Callable[[], float]]) -> dict[str
         warm()
     taken: dict[str, list[float]] = {name: [] for name in measured}
     for turn in range(times):
-        order = list(measured) if turn % 2 == 0 else list(reversed(measured))
-        for name in order:
+        for name in list(measured)[:: -1 if turn % 2 else 1]:
             taken[name].append(measured[name]())
     return {name: statistics.median(values) for name, values in taken.items()}
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import filmforge
 from benchmarks import peers
-from benchmarks.measuring import Row, environment, in_turn, run, say, scratch, seconds
+from benchmarks.measuring import Row, environment, in_turn, say, scratch, seconds, timed
 from benchmarks.trivial import TrivialExecutor, write_film
 
 SIZES = {1_000: 1.0, 10_000: 0.5}
@@ -37,13 +37,13 @@ def _built(shots: int, goal: float) -> list[Row]:
         say(f"no-op: a film of {shots:,} shots")
         with _unsynced():
             _build(film)
-        measured = {"filmforge": _timed([sys.executable, "-m", "filmforge", "build", str(film)], folder, env)}
+        measured = {"filmforge": timed([sys.executable, "-m", "filmforge", "build", str(film)], folder, env)}
         theirs = _made(folder / "peers")
         peers.write_project(theirs, shots)
         commands = {"doit": peers.doit(), "snakemake": peers.snakemake()}
         for peer, command in commands.items():
             if peers.is_here(peer):
-                measured[peer] = _timed(command, theirs, env)
+                measured[peer] = timed(command, theirs, env)
         say(f"no-op: {', '.join(measured)}, {TIMES[shots]} rounds")
         took = in_turn(TIMES[shots], measured)
         rows = []
@@ -62,10 +62,10 @@ def _built(shots: int, goal: float) -> list[Row]:
         scene, shot = divmod(changed, 50)
         assert f"title: card {scene} {shot}\n" in text
         film.write_text(text.replace(f"title: card {scene} {shot}\n", "title: another\n"), encoding="utf-8")
-        plans = {"filmforge": _timed([sys.executable, "-m", "filmforge", "plan", str(film)], folder, env)}
+        plans = {"filmforge": timed([sys.executable, "-m", "filmforge", "plan", str(film)], folder, env)}
         if "snakemake" in took:
             card.write_text("another", encoding="utf-8")
-            plans["snakemake"] = _timed(peers.snakemake("--dry-run"), theirs, env)
+            plans["snakemake"] = timed(peers.snakemake("--dry-run"), theirs, env)
         say(f"plan after one edit: {', '.join(plans)}")
         took = in_turn(3, plans)
         what, ours = f"plan after an edit of 1 shot of {shots:,}", seconds(took["filmforge"])
@@ -122,7 +122,8 @@ def _build(film: Path) -> None:
 @contextmanager
 def _unsynced() -> Iterator[None]:
     """Do not wait for the disk while a film is made that only what comes after is measured on."""
-    kept, os.fsync = os.fsync, lambda descriptor: None
+    kept = os.fsync
+    os.fsync = lambda fd: None
     try:
         yield
     finally:
@@ -132,7 +133,3 @@ def _unsynced() -> Iterator[None]:
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
-
-
-def _timed(command: list[str], folder: Path, env: dict[str, str]) -> Callable[[], float]:
-    return lambda: run(command, folder=folder, env=env)

@@ -6,10 +6,8 @@ prompts, sampling, decoding, files. The frames are compared, so that both are kn
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import filmforge

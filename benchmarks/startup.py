@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.measuring import Row, environment, in_turn, run, say, scratch, seconds
+from benchmarks.measuring import Row, environment, in_turn, say, scratch, seconds, timed
 from benchmarks.trivial import write_film
 
 TIMES = 15
@@ -31,7 +31,7 @@ def measure() -> list[Row]:
         say(f"start-up: {TIMES} rounds")
         took = in_turn(
             TIMES,
-            {name: lambda c=command: run(c, folder=folder, env=env) for name, command in commands.items()},
+            {name: timed(command, folder, env) for name, command in commands.items()},
         )
         beside = f"python alone {seconds(took['python'])}, with pydantic {seconds(took['pydantic'])}"
         rows = [

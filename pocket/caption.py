@@ -70,9 +70,12 @@ STYLE_WORDS = ("paper cut-out animation", "paper theatre", "cut-out puppet film,
                "paper cut-out animation, warm stage light")
 NEGATIVE = ""
 
-_SYLLABLES = ("ba be bi bo da do fi fu ga go ha hi jo ka ke ki ko la le li lo lu ma me mi mo na ne "
-              "ni no nu pa pe pi po ra re ri ro ru sa se si so ta te ti to tu va ve vi wa wo za ze "
-              "zi zo").split()
+_SYLLABLES = (
+    "ba", "be", "bi", "bo", "da", "do", "fi", "fu", "ga", "go", "ha", "hi", "jo", "ka", "ke",
+    "ki", "ko", "la", "le", "li", "lo", "lu", "ma", "me", "mi", "mo", "na", "ne", "ni", "no",
+    "nu", "pa", "pe", "pi", "po", "ra", "re", "ri", "ro", "ru", "sa", "se", "si", "so", "ta",
+    "te", "ti", "to", "tu", "va", "ve", "vi", "wa", "wo", "za", "ze", "zi", "zo",
+)
 _ENDS = ("", "", "", "n", "r", "s", "l", "x", "tt")
 _PRINTED = {"stripes": "striped", "bars": "striped", "spots": "spotted", "checks": "chequered",
             "patches": "patched", "halves": "two-coloured", "slant": "striped", "band": "banded"}
@@ -87,7 +90,7 @@ def _pick(rng: np.random.Generator, words: tuple[str, ...]) -> str:
 def invented_name(rng: np.random.Generator) -> str:
     """A name nobody has heard of: two or three syllables."""
     n = 2 if rng.random() < 0.75 else 3
-    return "".join(_pick(rng, tuple(_SYLLABLES)) for _ in range(n)) + _pick(rng, _ENDS)
+    return "".join(_pick(rng, _SYLLABLES) for _ in range(n)) + _pick(rng, _ENDS)
 
 
 def colour_name(colour: tuple[int, int, int]) -> str:

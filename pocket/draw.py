@@ -10,7 +10,6 @@ their number: the same number is always the same shard.
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -31,7 +30,7 @@ def _write(path: Path, frames: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part.npy")
     np.save(part, frames)
-    os.replace(part, path)
+    part.replace(path)
 
 
 def describe(shot: Shot, rng: np.random.Generator, still: bool) -> dict[str, object]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -70,7 +69,8 @@ def export(target: Path = WEIGHTS) -> None:
         if item.is_file():
             place = target / item.relative_to(part)
             place.parent.mkdir(parents=True, exist_ok=True)
-            os.replace(item, place)
+            item.chmod(0o644)
+            item.replace(place)
     shutil.rmtree(part)
     size = sum(f.stat().st_size for f in target.rglob("*") if f.is_file())
     print(f"exported {target} ({size / 1e6:.1f} MB)", flush=True)

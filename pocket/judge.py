@@ -8,12 +8,13 @@ verdict; a judge below 97 % on a question is not much of a judge of it.
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 
 from pocket.camera import MOVES
 from pocket.cast import KINDS
@@ -36,21 +37,21 @@ class Judge(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = (9, 32, 64, 96, 128)
-        self.body = nn.Sequential(*[layer for a, b in zip(widths, widths[1:], strict=False)
+        self.body = nn.Sequential(*[layer for a, b in pairwise(widths)
                                     for layer in (nn.Conv2d(a, b, 3, 2, 1), nn.BatchNorm2d(b),
                                                   nn.ReLU(), nn.Conv2d(b, b, 3, 1, 1),
                                                   nn.BatchNorm2d(b), nn.ReLU())])
         self.heads = nn.ModuleDict({q: nn.Linear(128 * 15, len(a)) for q, a in QUESTIONS.items()})
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        h = F.dropout(self.body(x).flatten(1), 0.3, self.training)
+        h = functional.dropout(self.body(x).flatten(1), 0.3, self.training)
         return {q: head(h) for q, head in self.heads.items()}
 
 
 def look(frames: np.ndarray) -> torch.Tensor:
     """uint8 (B, 3, 96, 160, 3) to the judge's (B, 9, 48, 80)."""
     x = torch.from_numpy(frames).permute(0, 1, 4, 2, 3).flatten(1, 2).float() / 127.5 - 1
-    return F.avg_pool2d(x, 2)
+    return functional.avg_pool2d(x, 2)
 
 
 def answers(notes: list[dict[str, object]]) -> dict[str, torch.Tensor]:
@@ -100,10 +101,10 @@ def taught(steps: int = 900, path: Path = WORK / "judge.pt") -> Judge:
                            torch.randint(len(clips), len(x), (32,), generator=dice)])
         seen = x[picks]
         if torch.rand((), generator=dice) < 0.5:  # painted frames are softer than drawn ones
-            seen = F.avg_pool2d(F.pad(seen, (1, 1, 1, 1), "replicate"), 3, 1)
+            seen = functional.avg_pool2d(functional.pad(seen, (1, 1, 1, 1), "replicate"), 3, 1)
         seen = seen + 0.06 * torch.randn(seen.shape, generator=dice)
         scores = judge(seen)
-        loss = sum((F.cross_entropy(scores[q], truth[q][picks], ignore_index=-1)
+        loss = sum((functional.cross_entropy(scores[q], truth[q][picks], ignore_index=-1)
                     for q in QUESTIONS if (truth[q][picks] >= 0).any()), start=torch.zeros(()))
         optimiser.zero_grad()
         loss.backward()

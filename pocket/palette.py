@@ -31,12 +31,12 @@ COLOURS: dict[str, RGB] = {
 def argb(colour: RGB, alpha: float = 1.0) -> int:
     """The colour as skia's 32-bit integer, alpha 0..1."""
     r, g, b = colour
-    return (int(round(alpha * 255)) << 24) | (r << 16) | (g << 8) | b
+    return (round(alpha * 255) << 24) | (r << 16) | (g << 8) | b
 
 
 def mix(a: RGB, b: RGB, t: float) -> RGB:
     """Linear blend from ``a`` (t=0) to ``b`` (t=1)."""
-    r, g, b_ = (int(round(x + (y - x) * t)) for x, y in zip(a, b, strict=True))
+    r, g, b_ = (round(x + (y - x) * t) for x, y in zip(a, b, strict=True))
     return (r, g, b_)
 
 

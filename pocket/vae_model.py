@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 import diffusers.models.autoencoders.autoencoder_kl_wan as wan
 import torch
-import torch.nn.functional as F
 from diffusers import AutoencoderKLWan
+from torch.nn import functional
 
 Z = 16
 
@@ -35,7 +35,7 @@ def fast_paths() -> Iterator[None]:
              ) -> torch.Tensor:
         if x.shape[2] == 1 and cache_x is None and self.kernel_size[0] == 3 and self.stride[0] == 1:
             pad = (self._padding[2], self._padding[0])
-            y = F.conv2d(x[:, :, 0], self.weight[:, :, -1], self.bias, self.stride[1:], pad)
+            y = functional.conv2d(x[:, :, 0], self.weight[:, :, -1], self.bias, self.stride[1:], pad)
             return y[:, :, None]
         return causal(self, x, cache_x)
 

@@ -90,7 +90,7 @@ class LocalExecutor:
         }
         with log.open("w", encoding="utf-8") as errors:
             running = subprocess.Popen(
-                [sys.executable, "-m", "filmforge.building.worker", str(self._root)],
+                [sys.executable, "-m", "filmforge.building.worker", str(self._root), lane],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -40,7 +40,7 @@ class Scheduler:
     def __init__(
         self,
         planned: Mapping[str, Planned],
-        graph: nx.DiGraph[str],
+        graph: nx.DiGraph[str] | None,
         *,
         store: Store,
         executor: Executor,
@@ -82,6 +82,7 @@ class Scheduler:
                 self._finish(Finished(name, planned.step.kind, "cached"))
         for name, planned in self.planned.items():
             if planned.state != "cached":
+                assert self.graph is not None, "only where all steps are made is there no graph"
                 self._missing[name] = sum(p not in self.records for p in self.graph.predecessors(name))
                 if not self._missing[name]:
                     self._new.add(name)
@@ -187,7 +188,7 @@ class Scheduler:
         given = step.inputs[role]
         if isinstance(given, Source):
             return str((self.folder / given.path).resolve())
-        return str(self.store.blobs.path(self.records[given.step].outputs[given.output].digest).resolve())
+        return str(self.store.blobs.path(self.records[given.step].outputs[given.output].digest))
 
     def _look_elsewhere(self) -> None:
         now = self.clock()
@@ -273,7 +274,7 @@ class Scheduler:
         self.records[name] = record
         self.made[name] = record.key
         self._finish(Finished(name, step.kind, "ran" if state == "ran" else "cached", seconds))
-        for successor in self.graph.successors(name):
+        for successor in self.graph.successors(name) if self.graph else ():
             if self.planned[successor].state != "cached":
                 self._missing[successor] -= 1
                 if self._missing[successor] == 0:

@@ -26,6 +26,8 @@ from filmforge.store import Store
 from filmforge.store.encoding import digest_of
 from filmforge.store.records import Record
 
+MEDIA_NICENESS = 15
+"""How far steps without a model stand back for those with one."""
 PROGRESS_INTERVAL = 0.2
 """Seconds between two messages on the progress of one step."""
 
@@ -143,7 +145,11 @@ def _commands(incoming: queue.SimpleQueue[dict[str, Any]], source: TextIO) -> No
 
 
 def main() -> None:
-    """Run until standard input ends. The one argument is the store's folder."""
+    """Run until standard input ends. The arguments are the store's folder and the worker's lane."""
+    if sys.argv[2] == "media":
+        # Where the device is the processor, FFmpeg and a model would share its cores; a model whose threads
+        # wait for one another loses far more by that than an encoder does.
+        os.nice(MEDIA_NICENESS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the build, which ends its workers itself
     say = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

@@ -62,14 +62,11 @@ class _Plain:
                 self.say(f"[{self.number}/{max(self.total, self.number)}] {event.step}{because}")
             case Progressed():
                 now = self.clock()
-                if (
-                    event.done
-                    and event.done < event.total
-                    and now - self.said.get(event.step, now) >= PLAIN_INTERVAL
-                ):
+                if now - self.said.get(event.step, now) >= PLAIN_INTERVAL:
                     self.said[event.step] = now
+                    far = f", {event.done} of {event.total}" if event.done else ""
                     left = f", {duration(event.left)} left" if event.left else ""
-                    self.say(f"      {event.step}: {event.note}, {event.done} of {event.total}{left}")
+                    self.say(f"      {event.step}: {event.note}{far}{left}")
             case Finished(state="ran"):
                 self.say(f"      {event.step} done in {duration(event.seconds)}")
             case Finished(state="failed"):
