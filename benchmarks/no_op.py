@@ -16,7 +16,7 @@ from benchmarks.trivial import TrivialExecutor, write_film
 
 SIZES = {1_000: 1.0, 10_000: 0.5}
 """Shots, and the most of doit's time that a no-op build may take."""
-TIMES = {1_000: 7, 10_000: 5}
+TIMES = {1_000: 7, 10_000: 3}
 FIRST = 500
 """Shots of the film whose first build is timed, with every step brought to the disk."""
 

@@ -303,7 +303,11 @@ def build(
             scheduler.run()
     finally:
         carrier.close()
-        known = planned.last if only or kinds or steps else {n: k for n, k in planned.last.items() if n in planned.steps}
+        known = (
+            planned.last
+            if only or kinds or steps
+            else {n: k for n, k in planned.last.items() if n in planned.steps}
+        )
         made = {**known, **scheduler.made}
         store.memo.put(project.state_name, {"made": made, "delivered": planned.ledger.entries})
         if scheduler.counts("ran"):

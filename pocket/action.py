@@ -32,8 +32,14 @@ def stance(action: str, seconds: float, phase: float, facing: float) -> Stance:
     if action in ("walk left", "walk right"):
         way = 1.0 if action == "walk right" else -1.0
         cycle = math.sin(turn * (seconds / 0.75 + phase))
-        pose = Pose(lift=1.6 * abs(cycle), tilt=1.5 * cycle, legs=(32 * cycle, -32 * cycle),
-                    arms=(18 + 26 * cycle, 8 + 26 * cycle), face=way, eyes="open")
+        pose = Pose(
+            lift=1.6 * abs(cycle),
+            tilt=1.5 * cycle,
+            legs=(32 * cycle, -32 * cycle),
+            arms=(18 + 26 * cycle, 8 + 26 * cycle),
+            face=way,
+            eyes="open",
+        )
         return Stance(pose, way * WALK_SPEED * (seconds - 1.0))
     if action == "jump":
         part = (seconds / 1.0 + phase) % 1.0
@@ -41,28 +47,44 @@ def stance(action: str, seconds: float, phase: float, facing: float) -> Stance:
             crouch = math.sin(math.pi * part / 0.25)
             return Stance(Pose(squash=1 - 0.16 * crouch, arms=(20, 20), face=facing))
         up = math.sin(math.pi * (part - 0.25) / 0.75)
-        return Stance(Pose(lift=14 * up, squash=1 + 0.07 * up, arms=(20 + 85 * up, 20 + 85 * up),
-                           legs=(-14 * up, 14 * up), face=facing))
+        return Stance(
+            Pose(
+                lift=14 * up,
+                squash=1 + 0.07 * up,
+                arms=(20 + 85 * up, 20 + 85 * up),
+                legs=(-14 * up, 14 * up),
+                face=facing,
+            )
+        )
     if action == "wave":
         swing = math.sin(turn * (seconds / 0.75 + phase))
-        return Stance(Pose(arms=(18, 112 + 28 * swing), head_tilt=4 * swing, face=facing,
-                           eyes=blink))
+        return Stance(Pose(arms=(18, 112 + 28 * swing), head_tilt=4 * swing, face=facing, eyes=blink))
     if action == "spin":
         angle = turn * (seconds / 1.5 + phase)
         return Stance(Pose(face=math.cos(angle), arms=(48, 48), lift=1.2 * abs(math.sin(angle))))
     if action == "sway":
         swing = math.sin(turn * (seconds / 1.25 + phase))
-        return Stance(Pose(tilt=13 * swing, head_tilt=7 * swing, arms=(52 + 20 * swing,
-                                                                      52 - 20 * swing),
-                           face=facing), 3.5 * swing)
+        return Stance(
+            Pose(tilt=13 * swing, head_tilt=7 * swing, arms=(52 + 20 * swing, 52 - 20 * swing), face=facing),
+            3.5 * swing,
+        )
     if action == "lantern":
         k = min(1.0, max(0.0, seconds / 0.9))
         k = k * k * (3 - 2 * k)
-        return Stance(Pose(arms=(18, 22 + 84 * k), glow=0.35 + 0.65 * k, squash=breath,
-                           head_tilt=-4 * k, face=facing))
+        return Stance(
+            Pose(arms=(18, 22 + 84 * k), glow=0.35 + 0.65 * k, squash=breath, head_tilt=-4 * k, face=facing)
+        )
     if action == "sleep":
         slow = math.sin(turn * (seconds / 2.0 + phase))
-        return Stance(Pose(sit=1.0, eyes="closed", head_tilt=9 + 3 * slow,
-                           squash=1 + 0.025 * slow, arms=(14, 14), face=facing))
+        return Stance(
+            Pose(
+                sit=1.0,
+                eyes="closed",
+                head_tilt=9 + 3 * slow,
+                squash=1 + 0.025 * slow,
+                arms=(14, 14),
+                face=facing,
+            )
+        )
     nod = math.sin(turn * (seconds / 2.0 + phase))
     return Stance(Pose(squash=breath, head_tilt=4 * nod, face=facing, eyes=blink))

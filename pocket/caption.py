@@ -14,14 +14,17 @@ from pocket.world import Player, Shot
 
 ACTION_WORDS: dict[str, tuple[str, ...]] = {
     "walk left": ("walks to the left", "walks left", "strolls to the left", "walking to the left"),
-    "walk right": ("walks to the right", "walks right", "strolls to the right",
-                   "walking to the right"),
+    "walk right": ("walks to the right", "walks right", "strolls to the right", "walking to the right"),
     "jump": ("jumps", "jumps up and down", "hops for joy", "is jumping", "leaps into the air"),
     "wave": ("waves", "waves hello", "waves a hand", "is waving", "waves goodbye"),
     "spin": ("spins around", "turns around", "twirls", "is spinning around"),
     "sway": ("sways from side to side", "dances", "sways", "is dancing"),
-    "lantern": ("raises a lantern", "lifts a glowing lantern", "holds up a lantern",
-                "is holding up a lantern"),
+    "lantern": (
+        "raises a lantern",
+        "lifts a glowing lantern",
+        "holds up a lantern",
+        "is holding up a lantern",
+    ),
     "sleep": ("sleeps", "sits asleep", "is sleeping", "sits and sleeps", "sits with closed eyes"),
     "stand": ("stands still", "stands and waits", "looks around", "is standing", "waits"),
 }
@@ -40,19 +43,29 @@ SIZE_WORDS: dict[str, tuple[str, ...]] = {
     "close": ("close-up", "close-up of the face", "close shot"),
 }
 PLACE_WORDS: dict[str, tuple[str, ...]] = {
-    "cliff": ("a cliff with a lighthouse", "a grassy cliff, a white lighthouse in the distance",
-              "a lighthouse on a cliff by the sea", "a cliff above the sea, a lighthouse"),
+    "cliff": (
+        "a cliff with a lighthouse",
+        "a grassy cliff, a white lighthouse in the distance",
+        "a lighthouse on a cliff by the sea",
+        "a cliff above the sea, a lighthouse",
+    ),
     "path": ("a winding path over green hills", "a path through the hills", "a country path"),
     "sea": ("in a small boat on the sea", "a rowing boat on the sea", "on the open sea in a boat"),
     "village": ("a village street", "a little village", "a row of village houses"),
     "forest": ("a pine forest", "a forest of tall pines", "deep in the forest", "a forest"),
-    "room": ("a cosy room with a lamp", "a room with a window and a bookshelf",
-             "inside a small room, a hanging lamp"),
+    "room": (
+        "a cosy room with a lamp",
+        "a room with a window and a bookshelf",
+        "inside a small room, a hanging lamp",
+    ),
     "harbour": ("a harbour with sailing boats", "a wooden pier in the harbour", "the harbour"),
     "beach": ("a sandy beach with a parasol", "a beach by the sea", "a beach with a parasol"),
     "mountain": ("snowy mountains", "high mountains with snowy peaks", "a mountain pass"),
-    "lamp room": ("inside the lamp room of the lighthouse", "the lamp room at the top of the "
-                  "lighthouse", "the lantern room, a great lamp"),
+    "lamp room": (
+        "inside the lamp room of the lighthouse",
+        "the lamp room at the top of the lighthouse",
+        "the lantern room, a great lamp",
+    ),
     "stage": ("a theatre stage with red curtains", "a stage between red curtains", "a stage"),
 }
 LIGHT_WORDS: dict[str, tuple[str, ...]] = {
@@ -66,21 +79,94 @@ WEATHER_WORDS: dict[str, tuple[str, ...]] = {
     "snow": ("in the snow", "snow is falling", "snowfall"),
     "fog": ("in the fog", "fog", "in thick mist"),
 }
-STYLE_WORDS = ("paper cut-out animation", "paper theatre", "cut-out puppet film, paper theatre",
-               "paper cut-out animation, warm stage light")
+STYLE_WORDS = (
+    "paper cut-out animation",
+    "paper theatre",
+    "cut-out puppet film, paper theatre",
+    "paper cut-out animation, warm stage light",
+)
 NEGATIVE = ""
 
 _SYLLABLES = (
-    "ba", "be", "bi", "bo", "da", "do", "fi", "fu", "ga", "go", "ha", "hi", "jo", "ka", "ke",
-    "ki", "ko", "la", "le", "li", "lo", "lu", "ma", "me", "mi", "mo", "na", "ne", "ni", "no",
-    "nu", "pa", "pe", "pi", "po", "ra", "re", "ri", "ro", "ru", "sa", "se", "si", "so", "ta",
-    "te", "ti", "to", "tu", "va", "ve", "vi", "wa", "wo", "za", "ze", "zi", "zo",
+    "ba",
+    "be",
+    "bi",
+    "bo",
+    "da",
+    "do",
+    "fi",
+    "fu",
+    "ga",
+    "go",
+    "ha",
+    "hi",
+    "jo",
+    "ka",
+    "ke",
+    "ki",
+    "ko",
+    "la",
+    "le",
+    "li",
+    "lo",
+    "lu",
+    "ma",
+    "me",
+    "mi",
+    "mo",
+    "na",
+    "ne",
+    "ni",
+    "no",
+    "nu",
+    "pa",
+    "pe",
+    "pi",
+    "po",
+    "ra",
+    "re",
+    "ri",
+    "ro",
+    "ru",
+    "sa",
+    "se",
+    "si",
+    "so",
+    "ta",
+    "te",
+    "ti",
+    "to",
+    "tu",
+    "va",
+    "ve",
+    "vi",
+    "wa",
+    "wo",
+    "za",
+    "ze",
+    "zi",
+    "zo",
 )
 _ENDS = ("", "", "", "n", "r", "s", "l", "x", "tt")
-_PRINTED = {"stripes": "striped", "bars": "striped", "spots": "spotted", "checks": "chequered",
-            "patches": "patched", "halves": "two-coloured", "slant": "striped", "band": "banded"}
-_HATS = {"cap": "a cap", "cone": "a pointed hat", "beanie": "a woolly hat", "top": "a top hat",
-         "hood": "a hood", "captain": "a captain's hat", "bow": "a bow"}
+_PRINTED = {
+    "stripes": "striped",
+    "bars": "striped",
+    "spots": "spotted",
+    "checks": "chequered",
+    "patches": "patched",
+    "halves": "two-coloured",
+    "slant": "striped",
+    "band": "banded",
+}
+_HATS = {
+    "cap": "a cap",
+    "cone": "a pointed hat",
+    "beanie": "a woolly hat",
+    "top": "a top hat",
+    "hood": "a hood",
+    "captain": "a captain's hat",
+    "bow": "a bow",
+}
 
 
 def _pick(rng: np.random.Generator, words: tuple[str, ...]) -> str:
@@ -95,17 +181,25 @@ def invented_name(rng: np.random.Generator) -> str:
 
 def colour_name(colour: tuple[int, int, int]) -> str:
     """The nearest of the eight, or grey, brown and black between them."""
-    table = COLOURS | {"brown": (120, 76, 50), "grey": (130, 130, 130), "black": (40, 36, 44),
-                       "teal": (40, 150, 150)}
-    return min(table, key=lambda n: sum((a - b) ** 2 for a, b in zip(table[n], colour,
-                                                                    strict=True)))
+    table = COLOURS | {
+        "brown": (120, 76, 50),
+        "grey": (130, 130, 130),
+        "black": (40, 36, 44),
+        "teal": (40, 150, 150),
+    }
+    return min(table, key=lambda n: sum((a - b) ** 2 for a, b in zip(table[n], colour, strict=True)))
 
 
 def _looks_like(p: Puppet) -> str:
     if p.skin is not None:
         return "sailor" if p.beard is not None else "girl" if p.hair is not None else "person"
-    by_ears = {"point": "fox" if p.muzzle == "snout" else "cat", "round": "bear",
-               "long": "rabbit", "tuft": "owl", "eyeballs": "frog"}
+    by_ears = {
+        "point": "fox" if p.muzzle == "snout" else "cat",
+        "round": "bear",
+        "long": "rabbit",
+        "tuft": "owl",
+        "eyeballs": "frog",
+    }
     return by_ears.get(p.ears, "creature")
 
 
@@ -136,21 +230,32 @@ def subject_words(player: Player, rng: np.random.Generator) -> str:
         return stranger_words(player.puppet, rng)
     colour = player.colour
     if player.kind == "girl":
-        return _pick(rng, (f"a girl in a {colour} dress", f"a little girl in a {colour} coat",
-                           f"a girl in {colour}"))
+        return _pick(
+            rng, (f"a girl in a {colour} dress", f"a little girl in a {colour} coat", f"a girl in {colour}")
+        )
     if player.kind == "sailor":
-        return _pick(rng, (f"a sailor in a {colour} coat", f"an old fisherman in a {colour} coat",
-                           f"a sailor in {colour}"))
+        return _pick(
+            rng,
+            (f"a sailor in a {colour} coat", f"an old fisherman in a {colour} coat", f"a sailor in {colour}"),
+        )
     article = "an" if colour[0] in "aeiou" else "a"
-    return _pick(rng, (f"{article} {colour} {player.kind}", f"{article} {colour} {player.kind}",
-                       f"the {colour} {player.kind}", f"a little {colour} {player.kind}"))
+    return _pick(
+        rng,
+        (
+            f"{article} {colour} {player.kind}",
+            f"{article} {colour} {player.kind}",
+            f"the {colour} {player.kind}",
+            f"a little {colour} {player.kind}",
+        ),
+    )
 
 
 def caption(shot: Shot, rng: np.random.Generator, still: bool = False) -> str:
     """One wording of the shot. Stills never name a camera move and rarely an action's direction."""
     parts: list[str] = []
     subject = " and ".join(
-        f"{subject_words(p, rng)} {_pick(rng, ACTION_WORDS[p.action])}" for p in shot.players)
+        f"{subject_words(p, rng)} {_pick(rng, ACTION_WORDS[p.action])}" for p in shot.players
+    )
     if still and len(shot.players) == 1 and rng.random() < 0.3:
         subject = subject_words(shot.players[0], rng).rstrip(",")
     size = _pick(rng, SIZE_WORDS[shot.size])

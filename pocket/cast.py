@@ -21,19 +21,47 @@ def kind_puppet(kind: str, colour: RGB) -> Puppet:
     """A kind of the vocabulary in ``colour`` (the fur of an animal, the coat of a person)."""
     gold = (244, 180, 50)
     table = {
-        "fox": Puppet(colour, shape="pear", head="drop", ears="point", muzzle="snout",
-                      tail="brush", accent=(60, 40, 44)),
+        "fox": Puppet(
+            colour, shape="pear", head="drop", ears="point", muzzle="snout", tail="brush", accent=(60, 40, 44)
+        ),
         "owl": Puppet(colour, shape="round", head="wide", ears="tuft", muzzle="beak", accent=gold),
         "bear": Puppet(colour, shape="box", head="round", ears="round", muzzle="broad"),
-        "rabbit": Puppet(colour, shape="pear", head="egg", ears="long", muzzle="nose",
-                         tail="puff", accent=(250, 190, 190)),
-        "cat": Puppet(colour, shape="tall", head="wide", ears="point", muzzle="nose",
-                      tail="thin", accent=(250, 180, 180)),
+        "rabbit": Puppet(
+            colour, shape="pear", head="egg", ears="long", muzzle="nose", tail="puff", accent=(250, 190, 190)
+        ),
+        "cat": Puppet(
+            colour,
+            shape="tall",
+            head="wide",
+            ears="point",
+            muzzle="nose",
+            tail="thin",
+            accent=(250, 180, 180),
+        ),
         "frog": Puppet(colour, shape="round", head="wide", ears="eyeballs", muzzle="none"),
-        "girl": Puppet(colour, skin=SKIN, shape="bell", head="round", muzzle="none", bib=False,
-                       hair=BROWN, hat="bow", hat_colour=colour, accent=CREAM),
-        "sailor": Puppet(colour, skin=SKIN, shape="box", head="round", muzzle="nose", bib=False,
-                         hat="captain", hat_colour=(40, 52, 92), beard=(236, 232, 224)),
+        "girl": Puppet(
+            colour,
+            skin=SKIN,
+            shape="bell",
+            head="round",
+            muzzle="none",
+            bib=False,
+            hair=BROWN,
+            hat="bow",
+            hat_colour=colour,
+            accent=CREAM,
+        ),
+        "sailor": Puppet(
+            colour,
+            skin=SKIN,
+            shape="box",
+            head="round",
+            muzzle="nose",
+            bib=False,
+            hat="captain",
+            hat_colour=(40, 52, 92),
+            beard=(236, 232, 224),
+        ),
     }
     return table[kind]
 
@@ -48,6 +76,7 @@ def stranger(rng: np.random.Generator) -> Puppet:
     Shapes and patterns kept for the unseen characters (``UNSEEN_PATTERNS`` and some hats, ears
     and muzzles) never occur here.
     """
+
     def colour() -> RGB:
         if rng.random() < 0.4:
             return vary(rng, list(COLOURS.values())[int(rng.integers(len(COLOURS)))], 16)
@@ -62,10 +91,10 @@ def stranger(rng: np.random.Generator) -> Puppet:
         skin=(SKIN if rng.random() < 0.6 else colour()) if person or rng.random() < 0.2 else None,
         shape=_pick(rng, "pear", "box", "round", "bell", "tall", "drop"),
         head=_pick(rng, "round", "wide", "egg", "drop", "box"),
-        ears="none" if person else _pick(
-            rng, "point", "round", "long", "tuft", "eyeballs", "floppy", "none"),
-        muzzle=_pick(rng, "none", "nose") if person else _pick(
-            rng, "snout", "beak", "broad", "nose", "mask", "none"),
+        ears="none" if person else _pick(rng, "point", "round", "long", "tuft", "eyeballs", "floppy", "none"),
+        muzzle=_pick(rng, "none", "nose")
+        if person
+        else _pick(rng, "snout", "beak", "broad", "nose", "mask", "none"),
         tail="none" if person else _pick(rng, "none", "brush", "thin", "puff"),
         hat=_pick(rng, "none", "none", "cap", "cone", "beanie", "top", "hood", "captain", "bow"),
         hat_colour=colour(),

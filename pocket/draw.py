@@ -38,8 +38,14 @@ def describe(shot: Shot, rng: np.random.Generator, still: bool) -> dict[str, obj
     lead = shot.players[0]
     return {
         "captions": [caption(shot, rng, still) for _ in range(CAPTIONS_PER_CLIP)],
-        "kind": lead.kind, "colour": lead.colour, "action": lead.action, "place": shot.place,
-        "light": shot.light, "weather": shot.weather, "camera": shot.camera, "size": shot.size,
+        "kind": lead.kind,
+        "colour": lead.colour,
+        "action": lead.action,
+        "place": shot.place,
+        "light": shot.light,
+        "weather": shot.weather,
+        "camera": shot.camera,
+        "size": shot.size,
         "players": len(shot.players),
     }
 

@@ -1,6 +1,6 @@
 """Writes the shipped diffusers folder, whole or not at all.
 
-    python -m pocket.export          # from the latest checkpoints
+python -m pocket.export          # from the latest checkpoints
 """
 
 from __future__ import annotations

@@ -24,8 +24,12 @@ from pocket.stagelight import LIGHTS
 from pocket.workplace import WORK, load, save
 
 QUESTIONS: dict[str, tuple[str, ...]] = {
-    "kind": KINDS, "colour": tuple(COLOURS), "place": tuple(PLACES), "light": LIGHTS,
-    "walk": ("walk left", "walk right"), "camera": MOVES,
+    "kind": KINDS,
+    "colour": tuple(COLOURS),
+    "place": tuple(PLACES),
+    "light": LIGHTS,
+    "walk": ("walk left", "walk right"),
+    "camera": MOVES,
 }
 MOMENTS = (0, 8, 16)
 HELD_OUT = 2  # clip shards that neither the VAE nor the judge was taught on
@@ -37,10 +41,20 @@ class Judge(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         widths = (9, 32, 64, 96, 128)
-        self.body = nn.Sequential(*[layer for a, b in pairwise(widths)
-                                    for layer in (nn.Conv2d(a, b, 3, 2, 1), nn.BatchNorm2d(b),
-                                                  nn.ReLU(), nn.Conv2d(b, b, 3, 1, 1),
-                                                  nn.BatchNorm2d(b), nn.ReLU())])
+        self.body = nn.Sequential(
+            *[
+                layer
+                for a, b in pairwise(widths)
+                for layer in (
+                    nn.Conv2d(a, b, 3, 2, 1),
+                    nn.BatchNorm2d(b),
+                    nn.ReLU(),
+                    nn.Conv2d(b, b, 3, 1, 1),
+                    nn.BatchNorm2d(b),
+                    nn.ReLU(),
+                )
+            ]
+        )
         self.heads = nn.ModuleDict({q: nn.Linear(128 * 15, len(a)) for q, a in QUESTIONS.items()})
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -97,15 +111,25 @@ def taught(steps: int = 900, path: Path = WORK / "judge.pt") -> Judge:
     plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
     dice = torch.Generator().manual_seed(0)
     for _ in range(steps):
-        picks = torch.cat([torch.randint(len(clips), (32,), generator=dice),
-                           torch.randint(len(clips), len(x), (32,), generator=dice)])
+        picks = torch.cat(
+            [
+                torch.randint(len(clips), (32,), generator=dice),
+                torch.randint(len(clips), len(x), (32,), generator=dice),
+            ]
+        )
         seen = x[picks]
         if torch.rand((), generator=dice) < 0.5:  # painted frames are softer than drawn ones
             seen = functional.avg_pool2d(functional.pad(seen, (1, 1, 1, 1), "replicate"), 3, 1)
         seen = seen + 0.06 * torch.randn(seen.shape, generator=dice)
         scores = judge(seen)
-        loss = sum((functional.cross_entropy(scores[q], truth[q][picks], ignore_index=-1)
-                    for q in QUESTIONS if (truth[q][picks] >= 0).any()), start=torch.zeros(()))
+        loss = sum(
+            (
+                functional.cross_entropy(scores[q], truth[q][picks], ignore_index=-1)
+                for q in QUESTIONS
+                if (truth[q][picks] >= 0).any()
+            ),
+            start=torch.zeros(()),
+        )
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -41,8 +41,9 @@ def make_tokenizer() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--minutes", type=float, default=120.0,
-                        help="training time in all; two fifths of it for the VAE")
+    parser.add_argument(
+        "--minutes", type=float, default=120.0, help="training time in all; two fifths of it for the VAE"
+    )
     minutes: float = parser.parse_args().minutes
     workers = 1 if device().type == "cuda" else 2
     make_tokenizer()

@@ -52,8 +52,7 @@ class Muon(torch.optim.Optimizer):
                     state["m"].mul_(0.95).add_(p.grad)
                     g = p.grad.add(state["m"], alpha=0.95).flatten(1)
                     mine = len(shares) % WORKERS == RANK
-                    share = (orthogonal(g) * (0.2 * max(g.shape) ** 0.5) if mine
-                             else torch.zeros_like(g))
+                    share = orthogonal(g) * (0.2 * max(g.shape) ** 0.5) if mine else torch.zeros_like(g)
                     shares.append((p, share, lr))
                 else:
                     state["m"].lerp_(p.grad, 0.1)

@@ -41,8 +41,9 @@ def add_up(tensors: list[torch.Tensor]) -> list[torch.Tensor]:
         return tensors
     flat = torch.cat([t.flatten() for t in tensors])
     dist.all_reduce(flat)
-    return [piece.view_as(t) for piece, t in
-            zip(flat.split([t.numel() for t in tensors]), tensors, strict=True)]
+    return [
+        piece.view_as(t) for piece, t in zip(flat.split([t.numel() for t in tensors]), tensors, strict=True)
+    ]
 
 
 def agree(value: float) -> float:
@@ -56,10 +57,16 @@ def agree(value: float) -> float:
 
 def launch(module: str, *arguments: str, workers: int = 2, port: int = 29517) -> None:
     """Run ``python -m module`` as so many workers and wait for all of them."""
-    env = os.environ | {"WORLD_SIZE": str(workers), "MASTER_ADDR": "127.0.0.1",
-                        "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
-    running = [subprocess.Popen([sys.executable, "-m", module, *arguments],
-                                env=env | {"RANK": str(rank)}) for rank in range(workers)]
+    env = os.environ | {
+        "WORLD_SIZE": str(workers),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "OMP_NUM_THREADS": "1",
+    }
+    running = [
+        subprocess.Popen([sys.executable, "-m", module, *arguments], env=env | {"RANK": str(rank)})
+        for rank in range(workers)
+    ]
     for process in running:
         if process.wait() != 0:
             raise SystemExit(f"{module} failed; its last lines say why")

@@ -32,7 +32,11 @@ def _heart(x: float, y: float, r: float) -> skia.Path:
 
 
 def paint_pattern(
-    canvas: skia.Canvas, clip: skia.Path, name: str, colour: RGB, centre: tuple[float, float],
+    canvas: skia.Canvas,
+    clip: skia.Path,
+    name: str,
+    colour: RGB,
+    centre: tuple[float, float],
     size: float = 1.0,
 ) -> None:
     """Print ``name`` in ``colour`` on the sheet ``clip``; bold enough to survive 160x96."""

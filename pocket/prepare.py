@@ -50,9 +50,14 @@ def statistics() -> None:
         latents = torch.load(path, weights_only=True)["latents"].float()
         parts.append(latents.transpose(0, 1).reshape(Z, -1)[:, ::7])
     values = torch.cat(parts, 1)
-    (WORK / "latent_statistics.json").write_text(json.dumps({
-        "latents_mean": [round(float(v), 5) for v in values.mean(1)],
-        "latents_std": [round(float(v), 5) for v in values.std(1)]}))
+    (WORK / "latent_statistics.json").write_text(
+        json.dumps(
+            {
+                "latents_mean": [round(float(v), 5) for v in values.mean(1)],
+                "latents_std": [round(float(v), 5) for v in values.std(1)],
+            }
+        )
+    )
 
 
 def main() -> None:

@@ -134,15 +134,18 @@ def shadow(depth: float = 1.0) -> skia.Paint:
 
 
 _BODIES = {
-    "pear": lambda: curve((0, -38), (9, -38, 14, -18, 14, -12), (14, -5, -14, -5, -14, -12),
-                          (-14, -18, -9, -38, 0, -38)),
+    "pear": lambda: curve(
+        (0, -38), (9, -38, 14, -18, 14, -12), (14, -5, -14, -5, -14, -12), (-14, -18, -9, -38, 0, -38)
+    ),
     "box": lambda: rrect(-12, -36, 12, -7, 4),
     "round": lambda: oval(0, -21, 15, 15),
-    "bell": lambda: curve((0, -40), (6, -40, 9, -22, 17, -7), (8, -4, -8, -4, -17, -7),
-                          (-9, -22, -6, -40, 0, -40)),
+    "bell": lambda: curve(
+        (0, -40), (6, -40, 9, -22, 17, -7), (8, -4, -8, -4, -17, -7), (-9, -22, -6, -40, 0, -40)
+    ),
     "tall": lambda: rrect(-9, -38, 9, -7, 8),
-    "drop": lambda: curve((0, -42), (4, -30, 17, -24, 16, -14), (14, -4, -14, -4, -16, -14),
-                          (-17, -24, -4, -30, 0, -42)),
+    "drop": lambda: curve(
+        (0, -42), (4, -30, 17, -24, 16, -14), (14, -4, -14, -4, -16, -14), (-17, -24, -4, -30, 0, -42)
+    ),
     "tri": lambda: poly((0, -44), (18, -7), (-18, -7)),
 }
 _HEADS = {
@@ -150,8 +153,9 @@ _HEADS = {
     "wide": lambda: oval(0, 0, 18, 12.5),
     "box": lambda: rrect(-14, -13, 14, 13, 5),
     "egg": lambda: oval(0, -1, 13, 16),
-    "drop": lambda: curve((0, -19), (8, -12, 16, -4, 15, 3), (14, 17, -14, 17, -15, 3),
-                          (-16, -4, -8, -12, 0, -19)),
+    "drop": lambda: curve(
+        (0, -19), (8, -12, 16, -4, 15, 3), (14, 17, -14, 17, -15, 3), (-16, -4, -8, -12, 0, -19)
+    ),
 }
 
 
@@ -161,8 +165,10 @@ def _ears(p: Puppet, head: RGB) -> list[tuple[skia.Path, RGB]]:
     for side in (-1, 1):
         s = float(side)
         if p.ears == "point":
-            out += [(poly((s * 3, -10), (s * 13, -24), (s * 15, -4)), head),
-                    (poly((s * 8, -11), (s * 12, -19), (s * 13, -8)), inner)]
+            out += [
+                (poly((s * 3, -10), (s * 13, -24), (s * 15, -4)), head),
+                (poly((s * 8, -11), (s * 12, -19), (s * 13, -8)), inner),
+            ]
         elif p.ears == "round":
             out += [(oval(s * 12, -12, 6.5, 6.5), head), (oval(s * 12, -12, 3.5, 3.5), inner)]
         elif p.ears == "long":
@@ -172,26 +178,50 @@ def _ears(p: Puppet, head: RGB) -> list[tuple[skia.Path, RGB]]:
         elif p.ears == "eyeballs":
             out += [(oval(s * 9, -12, 7, 7), head)]
         elif p.ears == "horn":
-            out += [(curve((s * 5, -11), (s * 6, -20, s * 10, -22, s * 17, -24),
-                           (s * 15, -18, s * 13, -12, s * 11, -8)), inner)]
+            out += [
+                (
+                    curve(
+                        (s * 5, -11),
+                        (s * 6, -20, s * 10, -22, s * 17, -24),
+                        (s * 15, -18, s * 13, -12, s * 11, -8),
+                    ),
+                    inner,
+                )
+            ]
         elif p.ears == "leaf":
-            out += [(curve((s * 8, -8), (s * 10, -20, s * 22, -20, s * 26, -14),
-                           (s * 22, -6, s * 14, -4, s * 8, -8)), head)]
+            out += [
+                (
+                    curve(
+                        (s * 8, -8),
+                        (s * 10, -20, s * 22, -20, s * 26, -14),
+                        (s * 22, -6, s * 14, -4, s * 8, -8),
+                    ),
+                    head,
+                )
+            ]
         elif p.ears == "floppy":
             out += [(oval(s * 15, -1, 4.5, 11), darker(head, 0.3))]
         elif p.ears == "antenna":
-            out += [(poly((s * 4, -12), (s * 5, -12), (s * 11, -23), (s * 9, -24)), head),
-                    (oval(s * 10, -24, 3, 3), inner)]
+            out += [
+                (poly((s * 4, -12), (s * 5, -12), (s * 11, -23), (s * 9, -24)), head),
+                (oval(s * 10, -24, 3, 3), inner),
+            ]
     return out
 
 
 def _tail(canvas: skia.Canvas, p: Puppet) -> None:
     sheets = _Sheets()
     if p.tail == "brush":
-        sheets.add(curve((-8, -10), (-16, -8, -30, -12, -30, -30), (-24, -32, -14, -24, -8, -14)),
-                   p.body)
-        sheets.add(curve((-30, -30), (-31, -24, -29, -20, -28, -18), (-24, -20, -22, -24, -22, -28),
-                         (-24, -32, -28, -32, -30, -30)), p.belly)
+        sheets.add(curve((-8, -10), (-16, -8, -30, -12, -30, -30), (-24, -32, -14, -24, -8, -14)), p.body)
+        sheets.add(
+            curve(
+                (-30, -30),
+                (-31, -24, -29, -20, -28, -18),
+                (-24, -20, -22, -24, -22, -28),
+                (-24, -32, -28, -32, -30, -30),
+            ),
+            p.belly,
+        )
     elif p.tail == "thin":
         path = skia.Path()
         path.moveTo(-9, -11)
@@ -206,8 +236,14 @@ def _tail(canvas: skia.Canvas, p: Puppet) -> None:
 
 
 def _limb(
-    canvas: skia.Canvas, x: float, y: float, angle: float, length: float, width: float,
-    colour: RGB, end: RGB,
+    canvas: skia.Canvas,
+    x: float,
+    y: float,
+    angle: float,
+    length: float,
+    width: float,
+    colour: RGB,
+    end: RGB,
 ) -> None:
     canvas.save()
     canvas.translate(x, y)
@@ -235,8 +271,12 @@ def _muzzle(canvas: skia.Canvas, p: Puppet) -> None:
     elif p.muzzle == "nose":
         lay((oval(5, 3.5, 3.4, 3), darker(p.skin or p.body, 0.22)))
     elif p.muzzle == "tusks":
-        lay((oval(3, 6, 10, 5.5), p.belly), (poly((-3, 9), (0, 9), (-1.5, 17)), CREAM),
-            (poly((6, 9), (9, 9), (7.5, 17)), CREAM), (oval(4, 2.6, 3.4, 2.2), INK))
+        lay(
+            (oval(3, 6, 10, 5.5), p.belly),
+            (poly((-3, 9), (0, 9), (-1.5, 17)), CREAM),
+            (poly((6, 9), (9, 9), (7.5, 17)), CREAM),
+            (oval(4, 2.6, 3.4, 2.2), INK),
+        )
     elif p.muzzle == "mask":
         lay((oval(2, -1, 13, 6), p.belly), (oval(5, 5, 2.4, 2), INK))
     if p.muzzle in ("none", "nose", "mask"):
@@ -276,19 +316,32 @@ def _hat(p: Puppet) -> list[tuple[skia.Path, RGB]]:
     table: dict[str, list[tuple[skia.Path, RGB]]] = {
         "cap": [(curve((-14, -8), (-13, -22, 13, -22, 14, -8)), c), (rrect(6, -11, 21, -7, 2), c)],
         "cone": [(poly((-11, -9), (11, -9), (1, -32)), c), (oval(1, -32, 3.2, 3.2), band)],
-        "beanie": [(curve((-14, -6), (-14, -23, 14, -23, 14, -6)), c),
-                   (rrect(-15, -10, 15, -5, 2.4), band), (oval(0, -21, 4, 4), band)],
-        "top": [(rrect(-10, -29, 10, -9, 1.5), c), (rrect(-16, -11, 16, -7.5, 1.5), c),
-                (rrect(-10, -15, 10, -11, 0.5), band)],
-        "captain": [(curve((-17, -16), (-15, -26, 15, -26, 17, -16), (12, -11, -12, -11, -17, -16)),
-                     CREAM), (rrect(-13, -14.5, 13, -9, 2), c), (rrect(2, -10, 18, -6.5, 2), INK),
-                    (oval(0, -16, 2.6, 2.6), (240, 196, 60))],
-        "crown": [(poly((-12, -8), (-14, -23), (-6, -15), (0, -25), (6, -15), (14, -23), (12, -8)),
-                   c)],
-        "bow": [(poly((0, -14), (-11, -21), (-11, -8)), c), (poly((0, -14), (11, -21), (11, -8)), c),
-                (oval(0, -14, 3, 3), band)],
-        "sou": [(curve((-13, -10), (-11, -27, 11, -27, 13, -10)), c),
-                (curve((-21, -6), (-14, -15, 14, -15, 18, -10), (14, -8.5, -14, -7, -21, -6)), c)],
+        "beanie": [
+            (curve((-14, -6), (-14, -23, 14, -23, 14, -6)), c),
+            (rrect(-15, -10, 15, -5, 2.4), band),
+            (oval(0, -21, 4, 4), band),
+        ],
+        "top": [
+            (rrect(-10, -29, 10, -9, 1.5), c),
+            (rrect(-16, -11, 16, -7.5, 1.5), c),
+            (rrect(-10, -15, 10, -11, 0.5), band),
+        ],
+        "captain": [
+            (curve((-17, -16), (-15, -26, 15, -26, 17, -16), (12, -11, -12, -11, -17, -16)), CREAM),
+            (rrect(-13, -14.5, 13, -9, 2), c),
+            (rrect(2, -10, 18, -6.5, 2), INK),
+            (oval(0, -16, 2.6, 2.6), (240, 196, 60)),
+        ],
+        "crown": [(poly((-12, -8), (-14, -23), (-6, -15), (0, -25), (6, -15), (14, -23), (12, -8)), c)],
+        "bow": [
+            (poly((0, -14), (-11, -21), (-11, -8)), c),
+            (poly((0, -14), (11, -21), (11, -8)), c),
+            (oval(0, -14, 3, 3), band),
+        ],
+        "sou": [
+            (curve((-13, -10), (-11, -27, 11, -27, 13, -10)), c),
+            (curve((-21, -6), (-14, -15, 14, -15, 18, -10), (14, -8.5, -14, -7, -21, -6)), c),
+        ],
         "leaf": [(curve((0, -12), (-4, -24, 8, -30, 16, -28), (16, -20, 8, -12, 0, -12)), c)],
     }
     return table.get(p.hat, [])
@@ -300,8 +353,10 @@ def _draw_head(canvas: skia.Canvas, p: Puppet, pose: Pose) -> None:
     if p.hair is not None:
         sheets.add(curve((-16, 8), (-22, -20, 22, -20, 15, 4), (8, 12, -8, 14, -16, 8)), p.hair)
     if p.hat == "hood":
-        sheets.add(curve((0, -24), (14, -20, 22, -4, 18, 8), (10, 19, -10, 19, -18, 8),
-                         (-22, -4, -14, -20, 0, -24)), p.hat_colour)
+        sheets.add(
+            curve((0, -24), (14, -20, 22, -4, 18, 8), (10, 19, -10, 19, -18, 8), (-22, -4, -14, -20, 0, -24)),
+            p.hat_colour,
+        )
     for path, colour in _ears(p, head):
         if p.hat != "hood":
             sheets.add(path, colour)

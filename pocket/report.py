@@ -1,7 +1,7 @@
 """Measures the shipped folder on clips and prompts it never saw; writes figures and a sheet.
 
-    python -m pocket.report            # .pocket/report.json, .pocket/report.png
-    python -m pocket.report --prompts 60
+python -m pocket.report            # .pocket/report.json, .pocket/report.png
+python -m pocket.report --prompts 60
 """
 
 from __future__ import annotations
@@ -28,8 +28,13 @@ from pocket.vae_model import to_pixels
 from pocket.workplace import WEIGHTS, WORK
 
 STEPS, GUIDANCE = 14, 3.5
-SIDE = {"height": 96, "width": 160, "num_inference_steps": STEPS,
-        "max_sequence_length": MAX_LENGTH, "output_type": "np"}
+SIDE = {
+    "height": 96,
+    "width": 160,
+    "num_inference_steps": STEPS,
+    "max_sequence_length": MAX_LENGTH,
+    "output_type": "np",
+}
 
 
 def psnr(a: np.ndarray, b: np.ndarray) -> float:
@@ -70,12 +75,17 @@ def _prompts(count: int) -> list[tuple[str, dict[str, str]]]:
         action = ("walk left", "walk right")[int(rng.integers(2))] if walks else "stand"
         camera = "static" if walks else list(CAMERA_WORDS)[int(rng.integers(6))]
         who = {"girl": f"a girl in a {colour} dress", "sailor": f"a sailor in a {colour} coat"}.get(
-            kind, f"a {colour} {kind}")
+            kind, f"a {colour} {kind}"
+        )
         asked = {"kind": kind, "colour": colour, "place": place, "light": light}
         asked |= {"walk": action} if walks else {"camera": camera}
-        out.append((f"{who} {ACTION_WORDS[action][0]}, full shot, {CAMERA_WORDS[camera][0]}, "
-                    f"{PLACE_WORDS[place][0]} {LIGHT_WORDS[light][0]}, paper cut-out animation",
-                    asked))
+        out.append(
+            (
+                f"{who} {ACTION_WORDS[action][0]}, full shot, {CAMERA_WORDS[camera][0]}, "
+                f"{PLACE_WORDS[place][0]} {LIGHT_WORDS[light][0]}, paper cut-out animation",
+                asked,
+            )
+        )
     return out
 
 
@@ -108,18 +118,21 @@ def main() -> None:
         sheet.append(np.hstack([frames[0], frames[8], frames[16]]))
     report["prompt followed"] = {q: float(np.mean(v)) for q, v in right.items()}
     report["seconds a clip"] = float(np.median(seconds))
-    still = WanImageToVideoPipeline(**{k: v for k, v in pipe.components.items()
-                                      if k not in ("image_encoder", "image_processor")},
-                                    image_encoder=None, image_processor=None,
-                                    expand_timesteps=True)
+    still = WanImageToVideoPipeline(
+        **{k: v for k, v in pipe.components.items() if k not in ("image_encoder", "image_processor")},
+        image_encoder=None,
+        image_processor=None,
+        expand_timesteps=True,
+    )
     still.set_progress_bar_config(disable=True)
     kept = []
     for seed, clip in enumerate(np.load(WORK / "clips" / "0000.npy")[:6]):
-        frames = _frames(still, seed, prompt="a puppet, paper cut-out animation",
-                         image=Image.fromarray(clip[0]))
+        frames = _frames(
+            still, seed, prompt="a puppet, paper cut-out animation", image=Image.fromarray(clip[0])
+        )
         kept.append(psnr(frames[0], clip[0]))
     report["image to video, first frame psnr"] = float(np.mean(kept))
-    rows = [np.hstack(sheet[i:i + 2]) for i in range(0, len(sheet) - 1, 2)]
+    rows = [np.hstack(sheet[i : i + 2]) for i in range(0, len(sheet) - 1, 2)]
     Image.fromarray(np.vstack(rows)).save(WORK / "report.png")
     (WORK / "report.json").write_text(json.dumps(report, indent=2))
     print(json.dumps(report, indent=2))

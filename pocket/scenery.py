@@ -48,8 +48,11 @@ def hills(base: float, height: float, period: float, phase: float) -> skia.Path:
     path.lineTo(x, base - height * math.sin(x / period + phase))
     while x < RIGHT:
         x += 6
-        y = base - height * math.sin(x / period + phase) - height * 0.4 * math.sin(
-            x / period * 2.3 + phase * 2)
+        y = (
+            base
+            - height * math.sin(x / period + phase)
+            - height * 0.4 * math.sin(x / period * 2.3 + phase * 2)
+        )
         path.lineTo(x, y)
     path.lineTo(RIGHT, BOTTOM)
     path.close()
@@ -81,8 +84,9 @@ def sky(air: Air, moon_x: float) -> Draw:
 
     def draw(c: skia.Canvas) -> None:
         paint = skia.Paint()
-        paint.setShader(skia.GradientShader.MakeLinear(
-            [skia.Point(0, -14), skia.Point(0, 72)], [argb(top), argb(low)]))
+        paint.setShader(
+            skia.GradientShader.MakeLinear([skia.Point(0, -14), skia.Point(0, 72)], [argb(top), argb(low)])
+        )
         c.drawRect(skia.Rect.MakeLTRB(LEFT, TOP, RIGHT, BOTTOM), paint)
         if air.weather != "clear":
             if air.weather != "fog":
@@ -92,8 +96,7 @@ def sky(air: Air, moon_x: float) -> Draw:
             return
         if air.light == "day":
             c.drawCircle(moon_x, 16, 8.5, fill((255, 226, 120)))
-            for x, y in ((moon_x - 70, 22), (moon_x + 46, 13), (moon_x - 150, 12),
-                         (moon_x + 120, 20)):
+            for x, y in ((moon_x - 70, 22), (moon_x + 46, 13), (moon_x - 150, 12), (moon_x + 120, 20)):
                 sheet(c, rrect(x - 15, y - 3.5, x + 15, y + 3.5, 3.5), (252, 250, 242))
                 sheet(c, oval(x - 2, y - 3.5, 8, 6), (252, 250, 242))
         elif air.light == "dusk":
@@ -102,35 +105,45 @@ def sky(air: Air, moon_x: float) -> Draw:
             c.drawCircle(moon_x, 17, 8.5, fill((250, 240, 200)))
             c.drawCircle(moon_x + 4.2, 14.6, 7.6, fill(mix(top, low, 0.3)))
             star = np.random.default_rng(7)
-            for x, y, r in zip(star.random(70) * 360 - 100, star.random(70) * 110 - 60,
-                               star.random(70), strict=True):
+            for x, y, r in zip(
+                star.random(70) * 360 - 100, star.random(70) * 110 - 60, star.random(70), strict=True
+            ):
                 c.drawCircle(x, y, 0.7 + 0.5 * r, fill((250, 244, 214)))
+
     return draw
 
 
-def house(c: skia.Canvas, air: Air, x: float, base: float, w: float, h: float,
-          wall: RGB, roof: RGB) -> None:
-    sheet(c, poly((x - w / 2, base), (x - w / 2, base - h), (x + w / 2, base - h),
-                  (x + w / 2, base)), air.tone(wall))
-    sheet(c, poly((x - w * 0.62, base - h), (x, base - h - w * 0.55), (x + w * 0.62, base - h)),
-          air.tone(roof, 0.7))
+def house(c: skia.Canvas, air: Air, x: float, base: float, w: float, h: float, wall: RGB, roof: RGB) -> None:
+    sheet(
+        c,
+        poly((x - w / 2, base), (x - w / 2, base - h), (x + w / 2, base - h), (x + w / 2, base)),
+        air.tone(wall),
+    )
+    sheet(
+        c,
+        poly((x - w * 0.62, base - h), (x, base - h - w * 0.55), (x + w * 0.62, base - h)),
+        air.tone(roof, 0.7),
+    )
     lit = air.glow((255, 214, 110))
     for dx in (-w * 0.24, w * 0.24):
-        c.drawPath(rrect(x + dx - 2.6, base - h * 0.8, x + dx + 2.6, base - h * 0.8 + 6, 0.6),
-                   fill(lit))
+        c.drawPath(rrect(x + dx - 2.6, base - h * 0.8, x + dx + 2.6, base - h * 0.8 + 6, 0.6), fill(lit))
     c.drawPath(rrect(x - 2.8, base - h * 0.36, x + 2.8, base, 1.2), fill(air.tone(darker(roof))))
 
 
 def lighthouse(c: skia.Canvas, air: Air, x: float, base: float, s: float) -> None:
     """White tower with red bands; its lamp shines at dusk and night."""
+
     def at(*pts: tuple[float, float]) -> skia.Path:
         return poly(*((x + px * s, base + py * s) for px, py in pts))
 
     if air.light != "day":
         beam = skia.Paint(AntiAlias=True, BlendMode=skia.BlendMode.kScreen)
-        beam.setShader(skia.GradientShader.MakeLinear(
-            [skia.Point(x, 0), skia.Point(x - 90 * s, 0)],
-            [argb((255, 226, 150), 0.75), argb((255, 226, 150), 0.0)]))
+        beam.setShader(
+            skia.GradientShader.MakeLinear(
+                [skia.Point(x, 0), skia.Point(x - 90 * s, 0)],
+                [argb((255, 226, 150), 0.75), argb((255, 226, 150), 0.0)],
+            )
+        )
         c.drawPath(at((0, -48), (-95, -62), (-95, -32)), beam)
     sheet(c, at((-7, 0), (-4.6, -42), (4.6, -42), (7, 0)), air.tone((246, 242, 232)))
     red = fill(air.tone((206, 58, 48)))
@@ -145,28 +158,41 @@ def lighthouse(c: skia.Canvas, air: Air, x: float, base: float, s: float) -> Non
 
 def boat(c: skia.Canvas, air: Air, x: float, y: float, s: float, hull: RGB, sail: bool) -> None:
     if sail:
-        sheet(c, poly((x, y - 26 * s), (x, y - 3 * s), (x + 13 * s, y - 4 * s)),
-              air.tone((248, 240, 224)))
-        sheet(c, poly((x - 1.5 * s, y - 22 * s), (x - 1.5 * s, y - 4 * s), (x - 10 * s, y - 4 * s)),
-              air.tone((236, 150, 90)))
-    sheet(c, curve((x - 16 * s, y - 3 * s),
-                   (x - 12 * s, y + 6 * s, x + 12 * s, y + 6 * s, x + 17 * s, y - 4 * s),
-                   (x + 8 * s, y - 2 * s, x - 8 * s, y - 2 * s, x - 16 * s, y - 3 * s)),
-          air.tone(hull))
+        sheet(c, poly((x, y - 26 * s), (x, y - 3 * s), (x + 13 * s, y - 4 * s)), air.tone((248, 240, 224)))
+        sheet(
+            c,
+            poly((x - 1.5 * s, y - 22 * s), (x - 1.5 * s, y - 4 * s), (x - 10 * s, y - 4 * s)),
+            air.tone((236, 150, 90)),
+        )
+    sheet(
+        c,
+        curve(
+            (x - 16 * s, y - 3 * s),
+            (x - 12 * s, y + 6 * s, x + 12 * s, y + 6 * s, x + 17 * s, y - 4 * s),
+            (x + 8 * s, y - 2 * s, x - 8 * s, y - 2 * s, x - 16 * s, y - 3 * s),
+        ),
+        air.tone(hull),
+    )
 
 
 def pine(c: skia.Canvas, air: Air, x: float, base: float, h: float, colour: RGB) -> None:
-    c.drawRect(skia.Rect.MakeLTRB(x - 1.6, base - h * 0.2, x + 1.6, base + 4),
-               fill(air.tone((96, 66, 48))))
+    c.drawRect(skia.Rect.MakeLTRB(x - 1.6, base - h * 0.2, x + 1.6, base + 4), fill(air.tone((96, 66, 48))))
     for k, width in ((0, 0.30), (1, 0.24), (2, 0.17)):
         y = base - h * (0.12 + 0.26 * k)
-        sheet(c, poly((x - h * width, y), (x, y - h * 0.40), (x + h * width, y)),
-              air.tone(colour, 0.45))
+        sheet(c, poly((x - h * width, y), (x, y - h * 0.40), (x + h * width, y)), air.tone(colour, 0.45))
 
 
 def tree(c: skia.Canvas, air: Air, x: float, base: float, h: float, colour: RGB) -> None:
-    sheet(c, poly((x - h * 0.05, base), (x - h * 0.03, base - h * 0.6), (x + h * 0.03, base - h * 0.6),
-                  (x + h * 0.05, base)), air.tone((110, 76, 54)))
+    sheet(
+        c,
+        poly(
+            (x - h * 0.05, base),
+            (x - h * 0.03, base - h * 0.6),
+            (x + h * 0.03, base - h * 0.6),
+            (x + h * 0.05, base),
+        ),
+        air.tone((110, 76, 54)),
+    )
     sheet(c, oval(x, base - h * 0.72, h * 0.26, h * 0.29), air.tone(colour, 0.45))
 
 
@@ -186,6 +212,7 @@ def foreground_grass(air: Air, colour: RGB) -> Draw:
                 blades += [(x0 - 12 + k * 6, 98 - 9 * (k % 2)), (x0 - 9 + k * 6, 104)]
             blades += [(x0 + 20, 112)]
             sheet(c, poly(*blades), air.tone(colour, 0.3))
+
     return draw
 
 
@@ -195,6 +222,22 @@ def framed(draw: Callable[[skia.Canvas, Air], None], air: Air) -> Draw:
 
 
 __all__ = [
-    "CREAM", "GROUND", "Draw", "Layer", "boat", "flat", "foreground_grass", "framed", "hills",
-    "house", "lamp", "lighter", "lighthouse", "pine", "sheet", "sky", "tree", "waves",
+    "CREAM",
+    "GROUND",
+    "Draw",
+    "Layer",
+    "boat",
+    "flat",
+    "foreground_grass",
+    "framed",
+    "hills",
+    "house",
+    "lamp",
+    "lighter",
+    "lighthouse",
+    "pine",
+    "sheet",
+    "sky",
+    "tree",
+    "waves",
 ]

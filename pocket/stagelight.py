@@ -63,9 +63,7 @@ class Air:
         if self.light == "day":
             return None
         r, g, b = (_LAMPLIT if indoors else _PUPPET_TINT)[self.light]
-        return skia.ColorFilters.Matrix(
-            [r, 0, 0, 0, 0, 0, g, 0, 0, 0, 0, 0, b, 0, 0, 0, 0, 0, 1, 0]
-        )
+        return skia.ColorFilters.Matrix([r, 0, 0, 0, 0, 0, g, 0, 0, 0, 0, 0, b, 0, 0, 0, 0, 0, 1, 0])
 
 
 def draw_fog(canvas: skia.Canvas, air: Air, strength: float, shift: float) -> None:
@@ -101,8 +99,11 @@ def draw_weather(canvas: skia.Canvas, air: Air, seconds: float, seed: int) -> No
     if air.weather == "rain":
         bright = 0.55 if air.light == "night" else 0.75
         pen = skia.Paint(
-            AntiAlias=True, StrokeWidth=1.3, StrokeCap=skia.Paint.kRound_Cap,
-            Style=skia.Paint.kStroke_Style, Color=argb((214, 232, 244), bright),
+            AntiAlias=True,
+            StrokeWidth=1.3,
+            StrokeCap=skia.Paint.kRound_Cap,
+            Style=skia.Paint.kStroke_Style,
+            Color=argb((214, 232, 244), bright),
         )
         for x, y, s in zip(xs, ys, size, strict=True):
             yy = (y + seconds * 96 * s) % 120 - 12
@@ -124,7 +125,8 @@ def draw_footlights(canvas: skia.Canvas, air: Air, width: float, height: float) 
     paint = skia.Paint(BlendMode=skia.BlendMode.kSoftLight)
     paint.setShader(
         skia.GradientShader.MakeRadial(
-            skia.Point(width * 0.5, height * 0.52), width * 0.62,
+            skia.Point(width * 0.5, height * 0.52),
+            width * 0.62,
             [argb((255, 214, 150), warm * 2), argb((255, 214, 150), 0.0), argb((20, 12, 30), edge)],
             [0.0, 0.55, 1.0],
         )
@@ -137,7 +139,8 @@ def draw_glow(canvas: skia.Canvas, x: float, y: float, radius: float, strength: 
     paint = skia.Paint(BlendMode=skia.BlendMode.kScreen)
     paint.setShader(
         skia.GradientShader.MakeRadial(
-            skia.Point(x, y), radius,
+            skia.Point(x, y),
+            radius,
             [argb((255, 206, 110), strength), argb((255, 170, 60), strength * 0.4), argb((0, 0, 0), 0)],
             [0.0, 0.4, 1.0],
         )

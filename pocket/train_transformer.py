@@ -27,8 +27,15 @@ PEAK = 2.2e-3
 EMPTY = 0.1  # share of captions left out, for guidance
 IMAGE_FIRST = 0.25  # share of clips with their first frame given
 BATCH = {1: 64, 3: 24, 5: 16}
-PLAIN = ("patch_embedding", "proj_out", "condition_embedder", "scale_shift_table", "shared",
-         "relative_attention_bias", "norm")
+PLAIN = (
+    "patch_embedding",
+    "proj_out",
+    "condition_embedder",
+    "scale_shift_table",
+    "shared",
+    "relative_attention_bias",
+    "norm",
+)
 
 
 class Library:
@@ -60,8 +67,12 @@ class Library:
             self.latents[kind] += list(((latents - self.mean) / self.std).half())
             self.ids[kind] += list(ids.view(len(notes), count, -1).short())
 
-    def take(self, rng: np.random.Generator, n: int, length: int,
-             ) -> tuple[torch.Tensor, torch.Tensor]:
+    def take(
+        self,
+        rng: np.random.Generator,
+        n: int,
+        length: int,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Latents (n, 16, length, 12, 20) and ids (n, 64)."""
         self.refresh()
         kind = "stills" if length == 1 and (rng.random() < 0.75 or not self.latents["clips"]) else "clips"
@@ -84,8 +95,13 @@ def average(ema: torch.nn.Module, model: torch.nn.Module, keep: float) -> None:
         a.lerp_(b, 1 - keep)
 
 
-def train(minutes: float, half: bool = False, export_every: float = 10.0, peak: float = PEAK,
-          checkpoint: Path = WORK / "transformer.pt") -> None:
+def train(
+    minutes: float,
+    half: bool = False,
+    export_every: float = 10.0,
+    peak: float = PEAK,
+    checkpoint: Path = WORK / "transformer.pt",
+) -> None:
     """Train for so many minutes in all; the rate falls to zero towards the end."""
     meet()
     where = device()
@@ -167,13 +183,22 @@ def train(minutes: float, half: bool = False, export_every: float = 10.0, peak: 
             exported = spent
             if RANK > 0:
                 continue
-            save({"transformer": painter.state_dict(), "text": reader.state_dict(),
-                  "ema_transformer": ema_painter.state_dict(), "ema_text": ema_reader.state_dict(),
-                  "optimisers": [o.state_dict() for o in optimisers], "step": step,
-                  "spent": spent}, checkpoint)
+            save(
+                {
+                    "transformer": painter.state_dict(),
+                    "text": reader.state_dict(),
+                    "ema_transformer": ema_painter.state_dict(),
+                    "ema_text": ema_reader.state_dict(),
+                    "optimisers": [o.state_dict() for o in optimisers],
+                    "step": step,
+                    "spent": spent,
+                },
+                checkpoint,
+            )
             export()
 
 
 if __name__ == "__main__":
     import sys
+
     train(float(sys.argv[1]), half="bf16" in sys.argv[2:])

@@ -36,7 +36,7 @@ class Shelf:
             return
         self.seen = time.monotonic()
         names = sorted(p for p in self.folder.glob("*.npy") if ".part" not in p.name)
-        self.arrays = [np.load(p, mmap_mode="r") for p in names[self.held_out:]]
+        self.arrays = [np.load(p, mmap_mode="r") for p in names[self.held_out :]]
 
     def take(self, rng: np.random.Generator, n: int, frames: int) -> torch.Tensor:
         """(n, frames, h, w, 3) crops."""
@@ -50,7 +50,7 @@ class Shelf:
             start = int(rng.integers(item.shape[0] - frames + 1))
             y = int(rng.choice([0, 32, int(rng.integers(33))]))
             x = int(rng.choice([0, 64, int(rng.integers(65))]))
-            crop = np.array(item[start:start + frames, y:y + h, x:x + w])
+            crop = np.array(item[start : start + frames, y : y + h, x : x + w])
             if rng.random() < 0.5:
                 crop = crop[:, :, ::-1].copy()
             out.append(torch.from_numpy(crop))
@@ -76,8 +76,7 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
         vae.load_state_dict(state["vae"])
         optimiser.load_state_dict(state["optimiser"])
         step, spent = int(state["step"]), float(state["spent"])
-    shelves = {n: Shelf(n, held) for n, held in (
-        ("pictures", 1), ("stills", 1), ("clips", 2), ("drifts", 1))}
+    shelves = {n: Shelf(n, held) for n, held in (("pictures", 1), ("stills", 1), ("clips", 2), ("drifts", 1))}
     dice = np.random.default_rng(step + 17)  # the same in every worker
     rng = np.random.default_rng([step, RANK])
     last, shown, kept = time.monotonic(), 0.0, 0
@@ -89,8 +88,9 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
                 group["lr"] = max(rate, 1e-6)
             n = 2 if WORKERS == 1 else 1
             if dice.random() < (0.85 if done < 0.2 else 0.25 if done < 0.8 else 0.15):
-                batch = torch.cat([shelves["pictures"].take(rng, 4 * n, 1),
-                                   shelves["stills"].take(rng, 4 * n, 1)])
+                batch = torch.cat(
+                    [shelves["pictures"].take(rng, 4 * n, 1), shelves["stills"].take(rng, 4 * n, 1)]
+                )
             else:
                 frames = int(dice.choice([5, 9, 17], p=[0.2, 0.5, 0.3]))
                 source = "drifts" if frames < 17 and dice.random() < 0.25 else "clips"
@@ -114,17 +114,27 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
             shown += float(mse.detach())
             if step % 50 == 0 and RANK == 0:
                 psnr = 10 * np.log10(4 / (shown / 50))
-                print(f"vae {step} {spent / 60:.1f} min psnr {psnr:.2f} std "
-                      f"{float(latents.detach().std()):.2f} rate {rate:.2e}", flush=True)
+                print(
+                    f"vae {step} {spent / 60:.1f} min psnr {psnr:.2f} std "
+                    f"{float(latents.detach().std()):.2f} rate {rate:.2e}",
+                    flush=True,
+                )
                 shown = 0.0
             if step - kept >= 200 or spent >= minutes * 60:
                 kept = step
                 if RANK == 0:
-                    save({"vae": vae.state_dict(), "optimiser": optimiser.state_dict(),
-                          "step": step,
-                          "spent": spent}, checkpoint)
+                    save(
+                        {
+                            "vae": vae.state_dict(),
+                            "optimiser": optimiser.state_dict(),
+                            "step": step,
+                            "spent": spent,
+                        },
+                        checkpoint,
+                    )
 
 
 if __name__ == "__main__":
     import sys
+
     train(float(sys.argv[1]))

@@ -13,9 +13,19 @@ SHIFT = 3.0
 def new_transformer() -> WanTransformer3DModel:
     """About 6 million parameters; patch 1x2x2, so a 160x96 latent frame is 60 tokens."""
     return WanTransformer3DModel(
-        patch_size=(1, 2, 2), num_attention_heads=6, attention_head_dim=40, in_channels=Z,
-        out_channels=Z, text_dim=TEXT_WIDTH, freq_dim=128, ffn_dim=720, num_layers=7,
-        cross_attn_norm=True, qk_norm="rms_norm_across_heads", rope_max_seq_len=64)
+        patch_size=(1, 2, 2),
+        num_attention_heads=6,
+        attention_head_dim=40,
+        in_channels=Z,
+        out_channels=Z,
+        text_dim=TEXT_WIDTH,
+        freq_dim=128,
+        ffn_dim=720,
+        num_layers=7,
+        cross_attn_norm=True,
+        qk_norm="rms_norm_across_heads",
+        rope_max_seq_len=64,
+    )
 
 
 def new_scheduler() -> FlowMatchEulerDiscreteScheduler:

@@ -16,10 +16,20 @@ Z = 16
 def new_vae() -> AutoencoderKLWan:
     """2.7 million parameters, 8x8x4 and 16 channels. Untrained, latents not yet standardised."""
     return AutoencoderKLWan(
-        base_dim=32, decoder_base_dim=32, z_dim=Z, dim_mult=[1, 2, 2], num_res_blocks=1,
-        temperal_downsample=[True, True], in_channels=12, out_channels=12, is_residual=True,
-        patch_size=2, scale_factor_spatial=8, scale_factor_temporal=4,
-        latents_mean=[0.0] * Z, latents_std=[1.0] * Z,
+        base_dim=32,
+        decoder_base_dim=32,
+        z_dim=Z,
+        dim_mult=[1, 2, 2],
+        num_res_blocks=1,
+        temperal_downsample=[True, True],
+        in_channels=12,
+        out_channels=12,
+        is_residual=True,
+        patch_size=2,
+        scale_factor_spatial=8,
+        scale_factor_temporal=4,
+        latents_mean=[0.0] * Z,
+        latents_std=[1.0] * Z,
     )
 
 
@@ -31,8 +41,11 @@ def fast_paths() -> Iterator[None]:
     """
     causal, norm = wan.WanCausalConv3d.forward, wan.WanRMS_norm.forward
 
-    def conv(self: wan.WanCausalConv3d, x: torch.Tensor, cache_x: torch.Tensor | None = None,
-             ) -> torch.Tensor:
+    def conv(
+        self: wan.WanCausalConv3d,
+        x: torch.Tensor,
+        cache_x: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         if x.shape[2] == 1 and cache_x is None and self.kernel_size[0] == 3 and self.stride[0] == 1:
             pad = (self._padding[2], self._padding[0])
             y = functional.conv2d(x[:, :, 0], self.weight[:, :, -1], self.bias, self.stride[1:], pad)

@@ -30,13 +30,13 @@ def _shape(rng: np.random.Generator) -> skia.Path:
     n = int(rng.integers(3, 9))
     angle = np.sort(rng.random(n)) * 2 * np.pi
     radius = 8 + 18 * rng.random(n)
-    points = [(float(r * np.cos(a)), float(r * np.sin(a)))
-              for a, r in zip(angle, radius, strict=True)]
+    points = [(float(r * np.cos(a)), float(r * np.sin(a))) for a, r in zip(angle, radius, strict=True)]
     if kind in (2, 3):
         return poly(*points)
     path = skia.Path()
-    mids = [((a[0] + b[0]) / 2, (a[1] + b[1]) / 2)
-            for a, b in zip(points, points[1:] + points[:1], strict=True)]
+    mids = [
+        ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2) for a, b in zip(points, points[1:] + points[:1], strict=True)
+    ]
     path.moveTo(*mids[-1])
     for point, mid in zip(points, mids, strict=True):
         path.quadTo(*point, *mid)
@@ -47,8 +47,7 @@ def _shape(rng: np.random.Generator) -> skia.Path:
 def _gradient(rng: np.random.Generator) -> skia.Paint:
     ends = [skia.Point(*(float(v) for v in rng.random(2) * (WIDTH, HEIGHT))) for _ in range(2)]
     paint = skia.Paint()
-    paint.setShader(skia.GradientShader.MakeLinear(
-        ends, [argb(any_colour(rng)), argb(any_colour(rng))]))
+    paint.setShader(skia.GradientShader.MakeLinear(ends, [argb(any_colour(rng)), argb(any_colour(rng))]))
     return paint
 
 
@@ -69,11 +68,17 @@ def _item(rng: np.random.Generator) -> skia.Picture:
     pick = rng.random()
     if pick < 0.3:
         c.translate(0, 30)
-        draw_puppet(c, stranger(rng), Pose(
-            arms=(float(rng.uniform(0, 120)), float(rng.uniform(0, 120))),
-            legs=(float(rng.uniform(-30, 30)), float(rng.uniform(-30, 30))),
-            head_tilt=float(rng.uniform(-12, 12)), face=1.0 if rng.random() < 0.5 else -1.0,
-            eyes="closed" if rng.random() < 0.15 else "open"))
+        draw_puppet(
+            c,
+            stranger(rng),
+            Pose(
+                arms=(float(rng.uniform(0, 120)), float(rng.uniform(0, 120))),
+                legs=(float(rng.uniform(-30, 30)), float(rng.uniform(-30, 30))),
+                head_tilt=float(rng.uniform(-12, 12)),
+                face=1.0 if rng.random() < 0.5 else -1.0,
+                eyes="closed" if rng.random() < 0.15 else "open",
+            ),
+        )
     else:
         shape = _shape(rng)
         c.saveLayer(paint=shadow(float(rng.uniform(0.5, 2))))
@@ -81,8 +86,14 @@ def _item(rng: np.random.Generator) -> skia.Picture:
             c.drawPath(shape, stroke(any_colour(rng), float(rng.uniform(1, 4))))
         c.drawPath(shape, fill(any_colour(rng)))
         if rng.random() < 0.7:
-            paint_pattern(c, shape, _PRINTS[int(rng.integers(len(_PRINTS)))], any_colour(rng),
-                          (0, 0), float(rng.uniform(0.5, 1.6)))
+            paint_pattern(
+                c,
+                shape,
+                _PRINTS[int(rng.integers(len(_PRINTS)))],
+                any_colour(rng),
+                (0, 0),
+                float(rng.uniform(0.5, 1.6)),
+            )
         if rng.random() < 0.25:
             _face(c, rng)
         c.restore()
@@ -98,14 +109,22 @@ def variety(rng: np.random.Generator, frames: int) -> np.ndarray:
     ground_scale = float(rng.uniform(0.8, 3.0))
     things = []
     for _ in range(int(rng.integers(3, 12))):
-        things.append((
-            _item(rng), rng.random(2) * (WIDTH, HEIGHT), rng.normal(0, 2.2, 2),
-            float(rng.uniform(0.5, 1.7)), float(rng.normal(0, 12)), float(rng.normal(0, 2.5)),
-            float(rng.normal(0, 0.015))))
+        things.append(
+            (
+                _item(rng),
+                rng.random(2) * (WIDTH, HEIGHT),
+                rng.normal(0, 2.2, 2),
+                float(rng.uniform(0.5, 1.7)),
+                float(rng.normal(0, 12)),
+                float(rng.normal(0, 2.5)),
+                float(rng.normal(0, 0.015)),
+            )
+        )
     grain = rng.normal(0, 1, (HEIGHT, WIDTH, 1)) * float(rng.choice([0, 0, 1.0, 2.5]))
     for i in range(frames):
-        surface = skia.Surface.MakeRasterDirect(skia.ImageInfo.Make(
-            WIDTH, HEIGHT, skia.kRGBA_8888_ColorType, skia.kPremul_AlphaType), out[i])
+        surface = skia.Surface.MakeRasterDirect(
+            skia.ImageInfo.Make(WIDTH, HEIGHT, skia.kRGBA_8888_ColorType, skia.kPremul_AlphaType), out[i]
+        )
         c = surface.getCanvas()
         c.drawPaint(back)
         if ground:

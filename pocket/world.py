@@ -97,16 +97,19 @@ def render(shot: Shot, frames: int = 17, scale: int = 1, start: float = 0.0) -> 
     layers = [(layer, _record(layer)) for layer in PLACES[shot.place](air)]
     width, height = WIDTH * scale, HEIGHT * scale
     out = np.empty((frames, height, width, 4), np.uint8)
-    aim = 80.0 if len(shot.players) != 1 else (
-        80.0 if shot.players[0].action.startswith("walk") else shot.players[0].mark)
+    aim = (
+        80.0
+        if len(shot.players) != 1
+        else (80.0 if shot.players[0].action.startswith("walk") else shot.players[0].mark)
+    )
     outdoors = shot.place not in INDOORS
     tint = air.puppet_filter(not outdoors)
     for i in range(frames):
         seconds = start + i / FPS
         look = view(shot.size, shot.camera, seconds, 80.0 + (aim - 80.0) * 0.7)
         surface = skia.Surface.MakeRasterDirect(
-            skia.ImageInfo.Make(width, height, skia.kRGBA_8888_ColorType, skia.kPremul_AlphaType),
-            out[i])
+            skia.ImageInfo.Make(width, height, skia.kRGBA_8888_ColorType, skia.kPremul_AlphaType), out[i]
+        )
         canvas = surface.getCanvas()
         canvas.scale(scale, scale)
         swell = math.sin(2 * math.pi * seconds / 2.4)
@@ -133,8 +136,12 @@ def render(shot: Shot, frames: int = 17, scale: int = 1, start: float = 0.0) -> 
 
 
 def _draw_players(
-    canvas: skia.Canvas, shot: Shot, seconds: float, offset: tuple[float, float, float],
-    tint: skia.ColorFilter | None, swell: float,
+    canvas: skia.Canvas,
+    shot: Shot,
+    seconds: float,
+    offset: tuple[float, float, float],
+    tint: skia.ColorFilter | None,
+    swell: float,
 ) -> None:
     for player in shot.players:
         now = stance(player.action, seconds, player.phase, player.facing)
@@ -145,8 +152,11 @@ def _draw_players(
         canvas.translate(x, y)
         canvas.scale(PUPPET_SCALE, PUPPET_SCALE)
         if shot.place != "sea":
-            ground = skia.Paint(AntiAlias=True, Color=0x38201828,
-                                MaskFilter=skia.MaskFilter.MakeBlur(skia.kNormal_BlurStyle, 1.2))
+            ground = skia.Paint(
+                AntiAlias=True,
+                Color=0x38201828,
+                MaskFilter=skia.MaskFilter.MakeBlur(skia.kNormal_BlurStyle, 1.2),
+            )
             width = 15 - 0.25 * now.pose.lift
             canvas.drawOval(skia.Rect.MakeLTRB(-width, -2.0, width, 3.0), ground)
         if tint is not None:
@@ -171,8 +181,7 @@ def sample_player(rng: np.random.Generator, place: str, strangers: float, mark: 
         return Player(stranger(rng), "stranger", "", action, mark, facing, phase)
     kind = KINDS[int(rng.integers(len(KINDS)))]
     colour = list(COLOURS)[int(rng.integers(len(COLOURS)))]
-    return Player(kind_puppet(kind, vary(rng, COLOURS[colour], 8)), kind, colour, action, mark,
-                  facing, phase)
+    return Player(kind_puppet(kind, vary(rng, COLOURS[colour], 8)), kind, colour, action, mark, facing, phase)
 
 
 def sample_shot(rng: np.random.Generator, strangers: float = 0.4, pairs: float = 0.08) -> Shot:

@@ -34,9 +34,16 @@ def test_text_becomes_frames_with_diffusers_alone() -> None:
     pipe = WanPipeline.from_pretrained(WEIGHTS, torch_dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
     frames = pipe(
-        "a red fox waves, static camera, a pine forest by day", height=96, width=160, num_frames=5,
-        num_inference_steps=2, guidance_scale=3.5, max_sequence_length=64,
-        generator=torch.Generator().manual_seed(0), output_type="np").frames[0]
+        "a red fox waves, static camera, a pine forest by day",
+        height=96,
+        width=160,
+        num_frames=5,
+        num_inference_steps=2,
+        guidance_scale=3.5,
+        max_sequence_length=64,
+        generator=torch.Generator().manual_seed(0),
+        output_type="np",
+    ).frames[0]
     assert frames.shape == (5, 96, 160, 3)
     assert np.isfinite(frames).all()
 
@@ -45,9 +52,17 @@ def test_an_image_becomes_frames_with_diffusers_alone() -> None:
     pipe = WanImageToVideoPipeline.from_pretrained(WEIGHTS, torch_dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
     frames = pipe(
-        Image.new("RGB", (160, 96), (90, 140, 180)), "a red fox waves", height=96, width=160,
-        num_frames=5, num_inference_steps=2, guidance_scale=1.0, max_sequence_length=64,
-        generator=torch.Generator().manual_seed(0), output_type="np").frames[0]
+        Image.new("RGB", (160, 96), (90, 140, 180)),
+        "a red fox waves",
+        height=96,
+        width=160,
+        num_frames=5,
+        num_inference_steps=2,
+        guidance_scale=1.0,
+        max_sequence_length=64,
+        generator=torch.Generator().manual_seed(0),
+        output_type="np",
+    ).frames[0]
     assert frames.shape == (5, 96, 160, 3)
 
 
