@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from filmforge.errors import StoreError as StoreError
     from filmforge.errors import UsageError as UsageError
     from filmforge.errors import WeightsError as WeightsError
-    from filmforge.project import BuildResult, Plan, Project, build, load, plan
+    from filmforge.making import BuildResult, build
+    from filmforge.project import Plan, Project, load, plan
 
 __version__ = "0.1.0"
 
@@ -44,5 +45,6 @@ def __getattr__(name: str) -> Any:
     if name in _ERRORS:
         return getattr(import_module("filmforge.errors"), name)
     if name in __all__:
-        return getattr(import_module("filmforge.project"), name)
+        module = "filmforge.making" if name in ("BuildResult", "build") else "filmforge.project"
+        return getattr(import_module(module), name)
     raise AttributeError(f"module 'filmforge' has no attribute '{name}'")

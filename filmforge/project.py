@@ -7,30 +7,24 @@ result = filmforge.build(project, on_event=print)
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from filmforge.building.estimates import Estimates
-from filmforge.building.events import Event, FilmDone, Noted
-from filmforge.building.events import Planned as PlannedEvent
-from filmforge.building.executor import Executor
-from filmforge.errors import FilmError, FilmforgeError, Problem, StoreError, UsageError, WeightsError
+from filmforge.errors import FilmError, Problem, UsageError
 from filmforge.language.film import Delivery, Film
 from filmforge.language.load import Loaded, load_with_source
 from filmforge.places import film_file, lock_of, state_name, store_of
 from filmforge.planning.deliveries import Ledger, delivered_outputs, deliveries_of
-from filmforge.planning.lock import Lock, PinnedWeights, read_lock
+from filmforge.planning.lock import read_lock
 from filmforge.planning.outline import Outline, outline
 from filmforge.planning.resolve import Planned, Resolution, resolve
 from filmforge.planning.step import Step
 from filmforge.planning.supported import unsupported
 from filmforge.planning.world import World
 from filmforge.store import Store
-from filmforge.store.records import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,196 +210,6 @@ def _probe(path: Path) -> Mapping[str, Any]:
     if media.kind == "image":
         return {"kind": "image", "seconds": None, "sound": False}
     return {"kind": media.kind, "seconds": str(media.duration), "sound": media.has_audio}
-
-
-@dataclass(frozen=True, slots=True)
-class BuildResult:
-    """How a build ended."""
-
-    done: FilmDone
-    plan: Plan
-
-    @property
-    def ok(self) -> bool:
-        return self.done.state == "built"
-
-
-def build(
-    project: Project,
-    *,
-    only: Sequence[str] = (),
-    kinds: Sequence[str] = (),
-    steps: Sequence[str] = (),
-    jobs: int | None = None,
-    keep_going: bool = False,
-    locked: bool = False,
-    executor: Executor | None = None,
-    on_event: Callable[[Event], None] = lambda event: None,
-) -> BuildResult:
-    """Make what is missing, and deliver the film. Events go to `on_event` as they happen.
-
-    `kinds` and `steps` narrow the build to steps of those kinds, or by full name, and what they are made from.
-    `executor` carries steps out instead of the workers of this machine.
-    Raises FilmError for what cannot be carried out, before anything runs. A failed step does not raise: the
-    result says so.
-    """
-    from filmforge.building.local import LocalExecutor
-    from filmforge.building.scheduler import Scheduler, graph_of
-
-    began = time.monotonic()
-    planned = plan(project, only=only)
-    store = planned.store
-    if kinds or steps:
-        wanted = [n for n, p in planned.steps.items() if p.step.kind in kinds or n in steps]
-        kept = {s.name for s in closure({n: p.step for n, p in planned.steps.items()}, wanted)}
-        planned.resolution.steps = {n: p for n, p in planned.steps.items() if n in kept}
-    if planned.refused:
-        raise FilmError(planned.refused)
-    if not keep_going:
-        _weights_are_here(planned)
-    _pin(project, planned, locked)
-    for note in planned.notes:
-        on_event(Noted(note))
-    counts = {s: sum(planned.resolution.counts(s).values()) for s in ("run", "waits", "cached")}
-    on_event(PlannedEvent(counts["run"], counts["waits"], counts["cached"], planned.seconds))
-    delivered: list[str] = []
-
-    def on_made(step: Step, record: Record) -> None:
-        if step.kind != "cut":
-            return
-        delivery = planned.outline.deliveries[step.subject]
-        for output, path in delivered_outputs(delivery, record.outputs).items():
-            digest = record.outputs[output].digest
-            if planned.ledger.state(step.subject, path, digest) != "ok":
-                _make_folder((project.folder / path).parent)
-                store.blobs.copy_to(digest, project.folder / path)
-                planned.ledger.note(step.subject, path, digest)
-            delivered.append(path)
-
-    carrier = executor or LocalExecutor(store.root, jobs or max(1, (os.cpu_count() or 2) // 2))
-    graph = graph_of(p.step for p in planned.steps.values()) if planned.resolution.stale() else None
-    scheduler = Scheduler(
-        planned.steps,
-        graph,
-        store=store,
-        executor=carrier,
-        folder=project.folder,
-        on_event=on_event,
-        on_made=on_made,
-        estimates=planned.estimates,
-        keep_going=keep_going,
-    )
-    for weights, texts in _texts(planned).items():
-        carrier.expect(weights, texts)
-    try:
-        with store.keep(p.key for p in planned.steps.values() if p.key is not None) as lease:
-            scheduler.claim = lease.add
-            scheduler.run()
-    finally:
-        carrier.close()
-        known = (
-            planned.last
-            if only or kinds or steps
-            else {n: k for n, k in planned.last.items() if n in planned.steps}
-        )
-        made = {**known, **scheduler.made}
-        store.memo.put(project.state_name, {"made": made, "delivered": planned.ledger.entries})
-        if scheduler.counts("ran"):
-            store.memo.put("times", planned.estimates.known)
-        planned.world.remember()
-    failed = tuple(f for f in scheduler.finished.values() if f.state == "failed")
-    done = FilmDone(
-        "failed" if failed else "built",
-        scheduler.counts("ran"),
-        scheduler.counts("cached"),
-        failed,
-        tuple(delivered),
-        time.monotonic() - began,
-    )
-    if not failed and not (only or kinds or steps):
-        _remember(project, planned, scheduler.records, delivered)
-    on_event(done)
-    return BuildResult(done, planned)
-
-
-def _remember(
-    project: Project, planned: Plan, records: Mapping[str, Record], delivered: Sequence[str]
-) -> None:
-    from filmforge.building.unchanged import remember
-
-    weights = [Path(m.weights.folder) for m in planned.world.models.values() if m.weights.folder]
-    remember(
-        planned.store,
-        project.path,
-        project.profile,
-        project.overrides,
-        sources=planned.world.read,
-        weights=[file for folder in weights for file in sorted(folder.rglob("*")) if file.is_file()],
-        folders=sorted(planned.world.folders),
-        results=list({blob.digest: None for record in records.values() for blob in record.outputs.values()}),
-        outputs=delivered,
-        steps={name: p.step.kind for name, p in planned.steps.items()},
-    )
-
-
-def _weights_are_here(planned: Plan) -> None:
-    """Raise WeightsError, before anything runs, where something that runs needs weights that are not here."""
-    wanted = {p.step.hints.get("name") for p in planned.resolution.stale() if p.step.device}
-    absent = [m for name, m in planned.world.models.items() if name in wanted and m.weights.folder is None]
-    if absent:
-        names = ", ".join(f"'{m.name}' ({m.weights.repo})" for m in absent)
-        raise WeightsError(
-            f"the weights of {names} are not on this machine. With a network: filmforge fetch "
-            f"{planned.project.path}. Without one, name a folder that has them: `weights: ./folder`; or build "
-            "with --keep-going, which makes all that needs none"
-        )
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"{folder} cannot be made: {error.strerror}") from None
-
-
-def _texts(planned: Plan) -> dict[str, list[str]]:
-    """The texts that stale renders will ask their models for, by weights, so that they are encoded together."""
-    texts: dict[str, list[str]] = {}
-    for item in planned.resolution.stale():
-        params = item.step.params
-        if item.step.kind == "render" and item.step.device:
-            texts.setdefault(params["model"]["weights"], []).extend((params["prompt"], params["negative"]))
-    return {weights: list(dict.fromkeys(found)) for weights, found in texts.items()}
-
-
-def _pin(project: Project, planned: Plan, locked: bool) -> None:
-    """Write `film.lock` where it differs from what was resolved; refuse to where `locked`."""
-    from filmforge.language.seeds import drawn_seeds
-
-    before = planned.world.lock
-    weights = dict(before.weights)
-    for name, model in planned.world.models.items():
-        if model.facts.id in ("animatic", "comfyui"):
-            continue
-        pin = model.weights
-        if pin.digest is None and pin.commit is None:
-            continue  # nothing is known of them yet that could be pinned
-        weights[name] = PinnedWeights(model.facts.id, pin.digest, pin.repo, pin.commit)
-    known = {*project.film.models, project.film.model, *planned.world.models}
-    weights = {name: pin for name, pin in weights.items() if name in known or name in before.weights}
-    after = Lock(weights, drawn_seeds(project.film))
-    if after.text() == before.text():
-        return
-    if locked:
-        raise UsageError(
-            f"{project.lock_path.name} is not current, and --locked forbids resolving anew; build without it"
-        )
-    from filmforge.store.files import write_atomically
-
-    try:
-        write_atomically(project.lock_path, after.text().encode())
-    except OSError as error:
-        raise FilmforgeError(f"{project.lock_path} cannot be written: {error.strerror}") from None
 
 
 def needed_keys(project: Project, overrides: Sequence[str] = ()) -> set[str]:

@@ -65,7 +65,7 @@ def build(
         else:
             show_plan(planned)
         return
-    from filmforge.project import build as run_build
+    from filmforge.making import build as run_build
 
     if as_json:
         result = run_build(

@@ -27,7 +27,7 @@ def take(
     """Add a take with a fresh seed to SHOT (scene/shot) in the film file, and render it. The cut keeps its pick."""
     from filmforge.cli.progress import progress
     from filmforge.language.edit import add_take
-    from filmforge.project import build
+    from filmforge.making import build
 
     drawn = seed if seed is not None else secrets.randbelow(2**31)
     project = load_project(film, profile, overrides, store)

@@ -27,7 +27,8 @@ def train(
     from filmforge.cli.progress import progress
     from filmforge.errors import UsageError
     from filmforge.language.nearest import nearest
-    from filmforge.project import build, plan
+    from filmforge.making import build
+    from filmforge.project import plan
 
     project = load_project(film, profile, overrides, store)
     if character not in project.film.characters:

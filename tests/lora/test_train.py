@@ -39,10 +39,10 @@ class TestDirection:
     @pytest.mark.parametrize("family", ["pocket", pytest.param("wan2.2-ti2v-5b", marks=pytest.mark.slow)])
     def test_samples_come_nearer(self, family: str, folder: Path, tmp_path: Path) -> None:
         """A wrong sign, timestep, shift, normalisation, prefix or scale would each spoil this."""
-        if family == "pocket":
-            model = load(family, folder)
-        else:
-            model = load(family, save_5b_like(tmp_path / "5b"), precision="fp32")
+        pocket = family == "pocket"
+        model = (
+            load(family, folder) if pocket else load(family, save_5b_like(tmp_path / "5b"), precision="fp32")
+        )
         assert model.facts.lora
         model.facts = replace(model.facts, lora=replace(small(model.facts.lora), prior=0.0))
         picture = np.zeros((32, 64, 3), dtype=np.uint8)
