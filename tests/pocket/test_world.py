@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("skia", reason="drawing the world needs skia-python: pip install skia-python")
+pytest.importorskip(
+    "skia", exc_type=ImportError, reason="drawing the world needs skia-python: pip install skia-python"
+)
 
 from pocket.action import ACTIONS
 from pocket.camera import MOVES, SIZES
