@@ -61,23 +61,14 @@ def load(
     profile: str | None = None,
     overrides: Sequence[str] = (),
     store: str | Path | None = None,
-    decode: bool = False,
 ) -> Project:
     """Load and check a film. Raises FilmError with every problem found, UsageError for an unknown profile.
 
-    `decode`: also decode every photo and still in full. A plan does so anyway, once for each content.
+    Photos and stills are decoded in full when a plan first meets their content.
     """
     file = film_file(Path(path))
-    loaded = load_with_source(
-        file, profile=profile, overrides=tuple(overrides), check_image=_check_image if decode else None
-    )
+    loaded = load_with_source(file, profile=profile, overrides=tuple(overrides))
     return Project(loaded, file, profile, tuple(overrides), store_of(file, store))
-
-
-def _check_image(path: Path) -> object:
-    from filmforge.editing.picture_check import check_image
-
-    return check_image(path)
 
 
 @dataclass(slots=True)
