@@ -14,10 +14,10 @@ import torch
 
 from pocket.muon import muon
 from pocket.pair import RANK, WORKERS, agree, average_gradients, meet
-from pocket.vae_model import fast_paths, new_vae, to_pixels
-from pocket.workplace import WORK, device, load, save
+from pocket.vae_model import decode_whole, encode_whole, new_vae, to_pixels, whole_clips
+from pocket.workplace import WORK, device, half_precision, load, save
 
-NOISE = 0.05  # of the latents' deviation
+NOISE = 0.12  # at most, of the latents' deviation
 CROP = (64, 96)
 PEAK = 2.5e-3
 
@@ -64,6 +64,15 @@ def edges(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     return across.abs().mean() + down.abs().mean()
 
 
+@torch.no_grad()
+def held_out(vae: torch.nn.Module, count: int = 4) -> float:
+    """PSNR in dB on whole clips that are never trained on."""
+    clips = np.load(WORK / "clips" / "0000.npy", mmap_mode="r")[:count]
+    x = to_pixels(torch.from_numpy(np.array(clips)))
+    y = torch.cat([decode_whole(vae, encode_whole(vae, clip[None])) for clip in x]).clamp(-1, 1)
+    return float((10 * torch.log10(4 / (x - y).square().flatten(1).mean(1))).mean())
+
+
 def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
     """Train for so long in all; the learning rate falls to zero at the end."""
     meet()
@@ -80,7 +89,8 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
     dice = np.random.default_rng(step + 17)  # the same in every worker
     rng = np.random.default_rng([step, RANK])
     last, shown, kept = time.monotonic(), 0.0, 0
-    with fast_paths():
+    half = half_precision()
+    with whole_clips():
         while spent < minutes * 60:
             done = spent / (minutes * 60)
             rate = PEAK * min(1.0, (step + 1) / 60) * (1 - done) ** 0.9
@@ -96,13 +106,14 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
                 source = "drifts" if frames < 17 and dice.random() < 0.25 else "clips"
                 batch = shelves[source].take(rng, {5: 2, 9: 1, 17: 1}[frames] * n, frames)
             x = to_pixels(batch.to(where))
-            latents = vae.encode(x).latent_dist.mode()
-            noisy = latents + NOISE * latents.detach().std() * torch.randn_like(latents)
-            y = vae.decode(noisy, return_dict=False)[0]
+            with torch.autocast(where.type, torch.bfloat16, enabled=half):
+                latents = encode_whole(vae, x)
+                blur = NOISE * latents.detach().std() * torch.rand(len(x), 1, 1, 1, 1, device=where)
+                y = decode_whole(vae, latents + blur * torch.randn_like(latents)).float()
             error = y - x
             mse = error.square().mean()
             loss = error.abs().mean() + 2 * mse + 0.5 * edges(x, y)
-            loss = loss + 3e-4 * latents.square().mean()
+            loss = loss + 3e-4 * latents.float().square().mean()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             average_gradients(vae.parameters())
@@ -120,6 +131,8 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
                     flush=True,
                 )
                 shown = 0.0
+            if step % 500 == 0 and RANK == 0:
+                print(f"held out, after {step} steps: {held_out(vae):.2f} dB", flush=True)
             if step - kept >= 200 or spent >= minutes * 60:
                 kept = step
                 if RANK == 0:

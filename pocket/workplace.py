@@ -17,6 +17,15 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def half_precision() -> bool:
+    """Whether bfloat16 is multiplied in hardware here; elsewhere it is slower than float32.
+
+    Measured on two cores that have AVX512-BF16: convolutions of 64 channels, forward and
+    backward, at 263 GFLOP/s against 63.
+    """
+    return device().type == "cuda" or bool(torch.cpu._is_avx512_bf16_supported())
+
+
 def save(state: dict[str, Any], path: Path) -> None:
     """Write a checkpoint beside its place, then rename: a killed run never leaves half of one."""
     path.parent.mkdir(parents=True, exist_ok=True)
