@@ -1,7 +1,7 @@
 """Draws the training material ahead of training, into shards that any process can pick up.
 
-A clip shard holds ``frames`` uint8 (n, 17, 96, 160, 3) and its shots, pickled beside it only
-within the work folder. A still shard holds ``frames`` uint8 (n, 96, 160, 3). Shards are seeded by
+A clip shard holds ``frames`` uint8 (n, 17, 96, 160, 3), 25 frames where it is a long one; what each
+shot shows stands beside it as JSON. A still shard holds ``frames`` uint8 (n, 96, 160, 3). Shards are seeded by
 their number: the same number is always the same shard.
 
     python -m pocket.draw clips 0 60      # shards 0..59
@@ -22,7 +22,7 @@ from pocket.world import Shot, render, sample_shot
 
 CLIPS_IN_SHARD = 20
 STILLS_IN_SHARD = 100
-CLIP_FRAMES = 17
+CLIP_FRAMES, LONG_FRAMES = 17, 25
 CAPTIONS_PER_CLIP = 6
 
 
@@ -50,20 +50,25 @@ def describe(shot: Shot, rng: np.random.Generator, still: bool) -> dict[str, obj
     }
 
 
-def clips(number: int) -> None:
+def clips(number: int, kind: str = "clips", frames: int = CLIP_FRAMES) -> None:
     """World clips with captions."""
-    path = WORK / "clips" / f"{number:04d}.npy"
+    path = WORK / kind / f"{number:04d}.npy"
     if path.exists():
         return
-    rng = np.random.default_rng([1, number])
-    frames, notes = [], []
+    rng = np.random.default_rng([1 if kind == "clips" else 7, number])
+    drawn, notes = [], []
     for _ in range(CLIPS_IN_SHARD):
         shot = sample_shot(rng)
-        frames.append(render(shot, CLIP_FRAMES))
+        drawn.append(render(shot, frames))
         notes.append(describe(shot, np.random.default_rng([5, number, len(notes)]), still=False))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.with_suffix(".json").write_text(json.dumps(notes))
-    _write(path, np.stack(frames))
+    _write(path, np.stack(drawn))
+
+
+def longs(number: int) -> None:
+    """World clips of three seconds, the longest that pocket is asked for."""
+    clips(number, "longs", LONG_FRAMES)
 
 
 def stills(number: int) -> None:
@@ -102,7 +107,7 @@ def drifts(number: int) -> None:
 
 def main() -> None:
     what, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    step = {"clips": clips, "stills": stills, "pictures": pictures, "drifts": drifts}[what]
+    step = {"clips": clips, "stills": stills, "longs": longs, "pictures": pictures, "drifts": drifts}[what]
     for number in range(first, last):
         step(number)
 

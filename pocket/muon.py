@@ -12,18 +12,19 @@ from collections.abc import Iterable
 import torch
 
 from pocket.pair import RANK, WORKERS, add_up
+from pocket.workplace import half_precision
 
 
 def orthogonal(g: torch.Tensor, rounds: int = 5) -> torch.Tensor:
     """Newton-Schulz towards the orthogonal factor of ``g`` (rows, columns)."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = g / (g.norm() + 1e-7)
+    x = (g / (g.norm() + 1e-7)).to(torch.bfloat16 if half_precision() else g.dtype)
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
     for _ in range(rounds):
         s = x @ x.T
         x = a * x + (b * s + c * s @ s) @ x
-    return x.T if tall else x
+    return (x.T if tall else x).to(g.dtype)
 
 
 class Muon(torch.optim.Optimizer):

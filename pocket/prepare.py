@@ -4,7 +4,7 @@
     python -m pocket.prepare clips 0 60
     python -m pocket.prepare statistics
 
-One file a shard in ``.pocket/latents``: ``latents`` float16 (n, 16, t, 12, 20), raw (not yet
+One file a shard in ``.pocket/latents``: ``latents`` float16 (n, Z, t, 12, 20), raw (not yet
 standardised), and captions beside it. The VAE is causal: a prefix of a clip's latents is the
 latents of the clip's first frames, so 17 frames serve 1, 5, 9 and 13 as well.
 """
@@ -17,17 +17,18 @@ import sys
 
 import numpy as np
 import torch
+from diffusers import AutoencoderKLWan
 
 from pocket.export import trained_vae
-from pocket.vae_model import Z, fast_paths, to_pixels
-from pocket.workplace import WORK, device, save
+from pocket.vae_model import Z, encode_whole, to_pixels, whole_clips
+from pocket.workplace import WORK, device, half_precision, save
 
 LATENTS = WORK / "latents"
 
 
 @torch.inference_mode()
-def encode_shard(kind: str, number: int, vae: torch.nn.Module) -> None:
-    """``kind`` is stills or clips."""
+def encode_shard(kind: str, number: int, vae: AutoencoderKLWan) -> None:
+    """``kind`` is stills, clips or longs."""
     source, target = WORK / kind / f"{number:04d}.npy", LATENTS / f"{kind}-{number:04d}.pt"
     if target.exists() or not source.exists():
         return
@@ -35,8 +36,9 @@ def encode_shard(kind: str, number: int, vae: torch.nn.Module) -> None:
     frames = frames[:, None] if frames.ndim == 4 else frames
     out = []
     for batch in frames.split(20 if kind == "stills" else 2):
-        pixels = to_pixels(batch.to(device()))
-        out.append(vae.encode(pixels).latent_dist.mode().half().cpu())  # type: ignore[operator]
+        with torch.autocast(device().type, torch.bfloat16, enabled=half_precision()):
+            latents = encode_whole(vae, to_pixels(batch.to(device())))
+        out.append(latents.half().cpu())
     notes = json.loads(source.with_suffix(".json").read_text())
     target.parent.mkdir(parents=True, exist_ok=True)
     target.with_suffix(".json").write_text(json.dumps(notes))
@@ -66,7 +68,7 @@ def main() -> None:
         statistics()
         return
     vae = trained_vae().to(device())
-    with fast_paths():
+    with whole_clips():
         for number in range(int(sys.argv[2]), int(sys.argv[3])):
             encode_shard(sys.argv[1], number, vae)
 

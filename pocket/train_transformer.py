@@ -1,7 +1,7 @@
 """Teaches the painter and the reader together, on prepared latents, by flow matching.
 
-Stills first (they are cheap, and teach subject, colour, place and words), then clips of 9 and 17
-frames, a quarter of them with a clean first frame at timestep 0, as Wan 2.2 5B does for
+Stills first (they are cheap, and teach subject, colour, place and words), then clips of 9, 17 and
+25 frames, a quarter of them with a clean first frame at timestep 0, as Wan 2.2 5B does for
 image-to-video. Resumes from ``.pocket/transformer.pt``; exports the averaged weights now and then.
 """
 
@@ -19,14 +19,14 @@ from pocket.export import export
 from pocket.muon import muon
 from pocket.pair import RANK, WORKERS, agree, average_gradients, meet
 from pocket.text_model import encode, load_tokenizer, new_text_encoder, tokenise
-from pocket.transformer_model import SHIFT, new_transformer
+from pocket.transformer_model import SHIFT, WrittenOutAttention, new_transformer
 from pocket.vae_model import Z
-from pocket.workplace import WORK, device, load, save
+from pocket.workplace import WORK, device, half_precision, load, save
 
-PEAK = 2.2e-3
+PEAK = 1.2e-3
 EMPTY = 0.1  # share of captions left out, for guidance
 IMAGE_FIRST = 0.25  # share of clips with their first frame given
-BATCH = {1: 64, 3: 24, 5: 16}
+BATCH = {1: 64, 3: 24, 5: 16, 7: 12}
 PLAIN = (
     "patch_embedding",
     "proj_out",
@@ -46,8 +46,8 @@ class Library:
         stats = json.loads((WORK / "latent_statistics.json").read_text())
         self.mean = torch.tensor(stats["latents_mean"]).view(1, Z, 1, 1, 1)
         self.std = torch.tensor(stats["latents_std"]).view(1, Z, 1, 1, 1)
-        self.latents: dict[str, list[torch.Tensor]] = {"stills": [], "clips": []}
-        self.ids: dict[str, list[torch.Tensor]] = {"stills": [], "clips": []}
+        self.latents: dict[str, list[torch.Tensor]] = {"stills": [], "clips": [], "longs": []}
+        self.ids: dict[str, list[torch.Tensor]] = {"stills": [], "clips": [], "longs": []}
         self.known: set[str] = set()
         self.looked = -1e9
 
@@ -73,9 +73,11 @@ class Library:
         n: int,
         length: int,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Latents (n, 16, length, 12, 20) and ids (n, 64)."""
+        """Latents (n, Z, length, 12, 20) and ids (n, 64)."""
         self.refresh()
-        kind = "stills" if length == 1 and (rng.random() < 0.75 or not self.latents["clips"]) else "clips"
+        kind = "longs" if length == 7 else "clips"
+        if length == 1 and (rng.random() < 0.75 or not self.latents["clips"]):
+            kind = "stills"
         pool, ids = self.latents[kind], self.ids[kind]
         picks = [int(i) for i in rng.integers(len(pool), size=n)]
         x = torch.stack([pool[i][:, :length] for i in picks]).float()
@@ -97,7 +99,6 @@ def average(ema: torch.nn.Module, model: torch.nn.Module, keep: float) -> None:
 
 def train(
     minutes: float,
-    half: bool = False,
     export_every: float = 10.0,
     peak: float = PEAK,
     checkpoint: Path = WORK / "transformer.pt",
@@ -107,6 +108,9 @@ def train(
     where = device()
     library = Library()
     painter = new_transformer().to(where)
+    if where.type == "cpu":
+        painter.set_attn_processor(WrittenOutAttention())
+    half = half_precision()
     reader = new_text_encoder(len(library.tokenizer)).to(where)
     optimisers = [muon(painter, peak, PLAIN), muon(reader, peak, PLAIN)]
     step, spent = 0, 0.0
@@ -126,7 +130,7 @@ def train(
     dice = torch.Generator().manual_seed(step * 16 + RANK)
     empty, _ = tokenise(library.tokenizer, [""])
     last = time.monotonic()
-    exported, shown = spent, {1: [0.0], 3: [0.0], 5: [0.0]}
+    exported, shown = spent, {1: [0.0], 3: [0.0], 5: [0.0], 7: [0.0]}
     while spent < minutes * 60:
         done = spent / (minutes * 60)
         rate = peak * min(1.0, (step + 1) / 80) * min(1.0, (1 - done) / 0.6)
@@ -135,8 +139,9 @@ def train(
                 group["lr"] = max(rate, 1e-6)
         roll = shared.random()
         stills = 0.92 if done < 0.22 else 0.5
-        length = 1 if roll < stills else 3 if roll < stills + (1 - stills) * 0.3 else 5
-        if not library.latents["clips"] and library.known:
+        spare = (roll - stills) / (1 - stills)  # 0..1 for a step on clips
+        length = 1 if spare < 0 else 3 if spare < 0.25 else 5 if spare < 0.75 else 7
+        if not library.latents["clips"] or (length == 7 and not library.latents["longs"]):
             length = 1
         x, ids = library.take(rng, BATCH[length] // WORKERS, length)
         blank = torch.from_numpy(rng.random(len(ids)) < EMPTY)
@@ -177,7 +182,7 @@ def train(
             shown[length].append(float(loss.detach()))
         if step % 50 == 0 and RANK == 0:
             text = " ".join(f"T{k} {np.mean(v):.3f}" for k, v in shown.items() if v)
-            shown = {1: [], 3: [], 5: []}
+            shown = {1: [], 3: [], 5: [], 7: []}
             print(f"painter {step} {spent / 60:.1f} min {text} rate {rate:.2e}", flush=True)
         if spent - exported > export_every * 60 or spent >= minutes * 60:
             exported = spent
@@ -201,4 +206,4 @@ def train(
 if __name__ == "__main__":
     import sys
 
-    train(float(sys.argv[1]), half="bf16" in sys.argv[2:])
+    train(float(sys.argv[1]))

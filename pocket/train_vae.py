@@ -19,7 +19,7 @@ from pocket.workplace import WORK, device, half_precision, load, save
 
 NOISE = 0.12  # at most, of the latents' deviation
 CROP = (64, 96)
-PEAK = 2.5e-3
+PEAK = 1.2e-3
 
 
 class Shelf:
