@@ -1,6 +1,7 @@
 """Writes the shipped diffusers folder, whole or not at all.
 
 python -m pocket.export          # from the latest checkpoints
+python -m pocket.export unpack   # the other way: checkpoints from the shipped weights, to train on
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKLWan
+from diffusers import AutoencoderKLWan, WanTransformer3DModel
+from transformers import UMT5EncoderModel
 
 from pocket.text_model import as_umt5, load_tokenizer, new_text_encoder
 from pocket.transformer_model import new_scheduler, new_transformer
 from pocket.vae_model import new_vae
-from pocket.workplace import WEIGHTS, WORK, load
+from pocket.workplace import WEIGHTS, WORK, load, save
 
 MODEL_INDEX: dict[str, Any] = {
     "_class_name": "WanPipeline",
@@ -45,6 +47,27 @@ def trained_vae(checkpoint: Path = WORK / "vae.pt") -> AutoencoderKLWan:
     if statistics.exists():
         vae.register_to_config(**json.loads(statistics.read_text()))
     return vae.eval()
+
+
+def unpack(source: Path = WEIGHTS) -> None:
+    """Put shipped weights where checkpoints would be, so that training goes on from them elsewhere.
+
+    The averaged weights serve as both kinds; momentum starts anew. What is there already stays.
+    """
+    vae = AutoencoderKLWan.from_pretrained(source / "vae")
+    means = {name: list(vae.config[name]) for name in ("latents_mean", "latents_std")}
+    painter = WanTransformer3DModel.from_pretrained(source / "transformer").float().state_dict()
+    twin = UMT5EncoderModel.from_pretrained(source / "text_encoder").float().state_dict()
+    bias = "SelfAttention.relative_attention_bias"
+    reader = {n: w for n, w in twin.items() if bias not in n or n.startswith("encoder.block.0.")}
+    if not (WORK / "tokenizer").exists():
+        load_tokenizer(source / "tokenizer").save_pretrained(str(WORK / "tokenizer"))
+    if not (WORK / "vae.pt").exists():
+        save({"vae": vae.state_dict(), "step": 0, "spent": 0.0}, WORK / "vae.pt")
+        (WORK / "latent_statistics.json").write_text(json.dumps(means))
+    if not (WORK / "transformer.pt").exists():
+        state = {"transformer": painter, "text": reader, "step": 0, "spent": 0.0}
+        save(state | {"ema_transformer": painter, "ema_text": reader}, WORK / "transformer.pt")
 
 
 def export(target: Path = WEIGHTS) -> None:
@@ -77,4 +100,6 @@ def export(target: Path = WEIGHTS) -> None:
 
 
 if __name__ == "__main__":
-    export()
+    import sys
+
+    unpack() if "unpack" in sys.argv[1:] else export()

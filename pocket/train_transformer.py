@@ -23,7 +23,7 @@ from pocket.transformer_model import SHIFT, WrittenOutAttention, new_transformer
 from pocket.vae_model import Z
 from pocket.workplace import WORK, device, half_precision, load, save
 
-PEAK = 1.2e-3
+PEAK = 1.5e-3
 EMPTY = 0.1  # share of captions left out, for guidance
 IMAGE_FIRST = 0.25  # share of clips with their first frame given
 BATCH = {1: 64, 3: 24, 5: 16, 7: 12}
@@ -118,7 +118,7 @@ def train(
     if state:
         painter.load_state_dict(state["transformer"])
         reader.load_state_dict(state["text"])
-        for o, s in zip(optimisers, state["optimisers"], strict=True):
+        for o, s in zip(optimisers, state.get("optimisers", ()), strict="optimisers" in state):
             o.load_state_dict(s)
         step, spent = int(state["step"]), float(state["spent"])
     ema_painter, ema_reader = copy.deepcopy(painter), copy.deepcopy(reader)

@@ -83,7 +83,8 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
     state = load(checkpoint)
     if state:
         vae.load_state_dict(state["vae"])
-        optimiser.load_state_dict(state["optimiser"])
+        if "optimiser" in state:
+            optimiser.load_state_dict(state["optimiser"])
         step, spent = int(state["step"]), float(state["spent"])
     shelves = {n: Shelf(n, held) for n, held in (("pictures", 1), ("stills", 1), ("clips", 2), ("drifts", 1))}
     dice = np.random.default_rng(step + 17)  # the same in every worker
