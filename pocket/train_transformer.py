@@ -111,6 +111,8 @@ def train(
     if where.type == "cpu":
         painter.set_attn_processor(WrittenOutAttention())
     half = half_precision()
+    # the sum that runs through all layers stays in float32; only the products are halved
+    painter.patch_embedding.register_forward_hook(lambda _module, _given, out: out.float())
     reader = new_text_encoder(len(library.tokenizer)).to(where)
     optimisers = [muon(painter, peak, PLAIN), muon(reader, peak, PLAIN)]
     step, spent = 0, 0.0
