@@ -36,8 +36,9 @@ generated: $(READY)  ## write the JSON Schema and the pages of command help anew
 pocket: $(READY)  ## make the weights of pocket anew: hours on two cores, minutes on a GPU
 	$(BIN)/python -m pocket.make
 
-pocket-report: $(READY)  ## measure pocket, and write its contact sheet
+pocket-report: $(READY)  ## measure pocket, and write its contact sheets: an hour and a half on two cores
 	$(BIN)/python -m pocket.report
+	$(BIN)/python -m pocket.likeness
 
 benchmarks: $(READY)  ## measure speed and memory against peers: a quarter of an hour on an idle machine
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'

@@ -19,7 +19,8 @@ from PIL import Image
 from pocket.caption import ACTION_WORDS, CAMERA_WORDS, LIGHT_WORDS, PLACE_WORDS
 from pocket.cast import KINDS
 from pocket.characters import CHARACTERS, photo
-from pocket.judge import own_accuracy, taught, verdict
+from pocket.judge import HELD_OUT, own_accuracy, taught, verdict
+from pocket.motion import taught as taught_motion
 from pocket.palette import COLOURS
 from pocket.places import PLACES
 from pocket.stagelight import LIGHTS
@@ -106,6 +107,11 @@ def main() -> None:
     report: dict[str, object] = {"vae psnr": vae_figures(pipe.vae)}
     judge = taught()
     report["judge on drawn clips"] = own_accuracy(judge)
+    kept = np.concatenate([np.load(WORK / "clips" / f"{n:04d}.npy") for n in range(HELD_OUT)])
+    drawn = [np.load(WORK / "clips" / f"{n:04d}.npy") for n in range(HELD_OUT, HELD_OUT + 4)]
+    motion = taught_motion(np.concatenate(drawn), kept)
+    report["judge of motion on drawn clips"] = motion.accuracy
+    moving: list[str] = []
     right: dict[str, list[bool]] = {}
     sheet, seconds = [], []
     for seed, (prompt, asked) in enumerate(_prompts(count)):
@@ -113,10 +119,12 @@ def main() -> None:
         frames = _frames(pipe, seed, prompt=prompt)
         seconds.append(time.monotonic() - start)
         seen = verdict(judge, frames)
+        moving.append(motion.verdict(frames))
         for question, value in asked.items():
             right.setdefault(question, []).append(seen[question] == value)
         sheet.append(np.hstack([frames[0], frames[8], frames[16]]))
     report["prompt followed"] = {q: float(np.mean(v)) for q, v in right.items()}
+    report["motion"] = {v: moving.count(v) / len(moving) for v in ("moves", "frozen", "torn")}
     report["seconds a clip"] = float(np.median(seconds))
     still = WanImageToVideoPipeline(
         **{k: v for k, v in pipe.components.items() if k not in ("image_encoder", "image_processor")},
@@ -125,13 +133,13 @@ def main() -> None:
         expand_timesteps=True,
     )
     still.set_progress_bar_config(disable=True)
-    kept = []
-    for seed, clip in enumerate(np.load(WORK / "clips" / "0000.npy")[:6]):
+    started = []
+    for seed, clip in enumerate(kept[:6]):
         frames = _frames(
             still, seed, prompt="a puppet, paper cut-out animation", image=Image.fromarray(clip[0])
         )
-        kept.append(psnr(frames[0], clip[0]))
-    report["image to video, first frame psnr"] = float(np.mean(kept))
+        started.append(psnr(frames[0], clip[0]))
+    report["image to video, first frame psnr"] = float(np.mean(started))
     rows = [np.hstack(sheet[i : i + 2]) for i in range(0, len(sheet) - 1, 2)]
     Image.fromarray(np.vstack(rows)).save(WORK / "report.png")
     (WORK / "report.json").write_text(json.dumps(report, indent=2))
