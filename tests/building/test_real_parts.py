@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.media import write_photo, write_sound
@@ -138,12 +139,25 @@ def test_interrupted(project: Path, tmp_path: Path) -> None:
     """Ctrl-C ends the build with status 130 and leaves no process behind; the next build goes on."""
     again = copy_of(project, tmp_path)
     process = filmforge("build", again / "film.yaml")
-    time.sleep(4)
+    workers = workers_of(process)
     os.kill(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=20)
     assert process.returncode == 130, out
     assert "kept" in out
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert not alive
     assert build(again / "film.yaml")[0] == 0
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """The workers of a running build, as soon as there is one that has begun to work."""
+    for _ in range(2400):
+        found = psutil.Process(process.pid).children(recursive=True)
+        if any(worker.cpu_times().user > 0.2 for worker in found):
+            return found
+        time.sleep(0.05)
+    process.kill()
+    raise AssertionError("the build started no worker in two minutes")
 
 
 def copy_of(project: Path, where: Path) -> Path:
@@ -156,8 +170,6 @@ def copy_of(project: Path, where: Path) -> Path:
 
 
 def kill_tree(process: subprocess.Popen[str]) -> None:
-    import psutil
-
     try:
         tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     except psutil.NoSuchProcess:
