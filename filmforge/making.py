@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from filmforge.building.environment import remember_device
 from filmforge.building.events import Event, FilmDone, Noted
 from filmforge.building.events import Planned as PlannedEvent
 from filmforge.building.executor import Executor
@@ -16,7 +18,11 @@ from filmforge.planning.deliveries import delivered_outputs
 from filmforge.planning.lock import Lock, PinnedWeights
 from filmforge.planning.step import Step
 from filmforge.project import Plan, Project, closure, plan
+from filmforge.revisions.git import revision_here
 from filmforge.store.records import Record
+
+if TYPE_CHECKING:
+    from filmforge.building.scheduler import Scheduler
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +46,14 @@ def build(
     jobs: int | None = None,
     keep_going: bool = False,
     locked: bool = False,
+    refresh: Sequence[str] | None = None,
     executor: Executor | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> BuildResult:
     """Make what is missing, and deliver the film. Events go to `on_event` as they happen.
 
     `kinds` and `steps` narrow the build to steps of those kinds, or by full name, and what they are made from.
+    `refresh` makes anew what came from another environment: all of it, or of the shots, scenes and LoRAs it names.
     `executor` carries steps out instead of the workers of this machine.
     Raises FilmError for what cannot be carried out, before anything runs. A failed step does not raise: the
     result says so.
@@ -54,7 +62,7 @@ def build(
     from filmforge.building.scheduler import Scheduler, graph_of
 
     began = time.monotonic()
-    planned = plan(project, only=only)
+    planned = plan(project, only=only, refresh=refresh)
     store = planned.store
     if kinds or steps:
         wanted = [n for n, p in planned.steps.items() if p.step.kind in kinds or n in steps]
@@ -64,6 +72,7 @@ def build(
         raise FilmError(planned.refused)
     if not keep_going:
         _weights_are_here(planned)
+    stamp = {"film": revision_here(project.path)} if planned.resolution.stale() else {}
     _pin(project, planned, locked)
     for note in planned.notes:
         on_event(Noted(note))
@@ -94,6 +103,8 @@ def build(
         on_event=on_event,
         on_made=on_made,
         estimates=planned.estimates,
+        refused=planned.anew,
+        stamp=stamp,
         keep_going=keep_going,
     )
     for weights, texts in _texts(planned).items():
@@ -113,6 +124,7 @@ def build(
         store.memo.put(project.state_name, {"made": made, "delivered": planned.ledger.entries})
         if scheduler.counts("ran"):
             store.memo.put("times", planned.estimates.known)
+            _remember_device(planned, scheduler)
         planned.world.remember()
     failed = tuple(f for f in scheduler.finished.values() if f.state == "failed")
     done = FilmDone(
@@ -147,6 +159,14 @@ def _remember(
         outputs=delivered,
         steps={name: p.step.kind for name, p in planned.steps.items()},
     )
+
+
+def _remember_device(planned: Plan, scheduler: Scheduler) -> None:
+    ran = {name for name, fate in scheduler.finished.items() if fate.state == "ran"}
+    for name, record in scheduler.records.items():
+        if name in ran and planned.steps[name].step.device:
+            remember_device(planned.store, record.environment)
+            return
 
 
 def _weights_are_here(planned: Plan) -> None:

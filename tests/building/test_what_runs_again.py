@@ -1,128 +1,17 @@
 """The promise of an incremental build, row by row: build, edit, build, and count the steps that ran.
 
-The film is whole (trained characters, continuity, takes, footage, a still, cards, sound, grades); steps are carried
-out by an executor that writes down what it was asked for, so that what runs is decided by the real language, planner,
-store and scheduler, and nothing takes long.
+What runs is decided by the real language, planner, store and scheduler; see `studio.py` for who carries steps out.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import filmforge
-from benchmarks.trivial import TrivialExecutor
-from filmforge.building.events import FilmDone
-from tests.media import write_clip, write_photo, write_sound
-
-FILM = """\
-filmforge: 1
-title: The Lantern
-size: 64x36
-seed: 2026
-negative: blurry
-models:
-  hero: {use: pocket}
-  spare: {use: pocket, steps: 4}
-model: hero
-profiles:
-  draft: {model: spare}
-characters:
-  mira: {looks: a girl in a red coat, photos: photos/mira}
-  otto: {looks: an old bear, photos: photos/otto}
-  nobody: {looks: a ghost, photos: photos/otto}
-styles:
-  storm: {prompt: heavy rain, lut: looks/storm.cube}
-  plain: {prompt: daylight}
-places:
-  cliff: on a cliff
-  beach: on a beach
-scenes:
-  - id: one
-    place: cliff
-    style: storm
-    shots:
-      - {id: wide, prompt: "{mira} walks", lasts: 2s, seed: 7}
-      - {id: close, prompt: "{mira} waves", lasts: 2s, start: {from: wide, at: last}, seed: 3}
-      - {id: free, prompt: "a red fox jumps", lasts: 2s, style: plain}
-      - {id: many, prompt: "{otto} sits", lasts: 2s, takes: [1, 2], pick: 1, join: {dissolve: 6f}}
-  - id: two
-    place: beach
-    shots:
-      - {id: gull, clip: footage/gull.mp4, trim: {from: 0s, to: 1s}, sound: keep}
-      - {id: letter, still: stills/letter.png, lasts: 1s, move: push in}
-      - {id: bear, prompt: "{otto} waves", lasts: 2s, seed: 5, says: {otto: {text: Hello., audio: audio/line.wav}}}
-      - {id: end, title: {text: THE END}, lasts: 1s, join: {fade: 12f}}
-music: {file: audio/theme.wav, gain: -16, duck: -10}
-captions: file
-"""
-
-Edit = Callable[[str], str]
-
-
-def swap(old: str, new: str) -> Edit:
-    """An edit that puts `new` in the place of `old`, which must be there."""
-
-    def edit(text: str) -> str:
-        assert old in text, f"{old!r} is not in the film"
-        return text.replace(old, new)
-
-    return edit
-
-
-class Studio:
-    """One film on disk, built as often as one likes."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.film = folder, folder / "film.yaml"
-        self.count = 0
-
-    def edit(self, edit: Edit) -> None:
-        self.film.write_text(edit(self.film.read_text(encoding="utf-8")), encoding="utf-8")
-
-    def build(self, same: tuple[str, ...] = (), **options: object) -> FilmDone:
-        self.count += 1
-        project = filmforge.load(self.film, **options)  # type: ignore[arg-type]
-        executor = TrivialExecutor(self.folder / ".filmforge" / f"work-{self.count}", same)
-        result = filmforge.build(project, executor=executor)
-        assert result.ok, result.done
-        self.ran = set(executor.ran)
-        return result.done
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project that was built once."""
-    folder = tmp_path_factory.mktemp("film")
-    for who, colour in (("mira", (200, 30, 30)), ("otto", (30, 60, 200))):
-        for index in range(3):
-            write_photo(folder / f"photos/{who}/{index}.png", (colour[0], colour[1], 40 * index))
-    write_clip(folder / "footage/gull.mp4", frames=36, fps=24, sound=True)
-    write_photo(folder / "stills/letter.png", (230, 220, 190))
-    write_sound(folder / "audio/theme.wav", 3.0)
-    write_sound(folder / "audio/line.wav", 0.5)
-    write_cube(folder / "looks/storm.cube", 0.9)
-    (folder / "film.yaml").write_text(FILM, encoding="utf-8")
-    Studio(folder).build()
-    return folder
-
-
-def write_cube(path: Path, blue: float) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [f"{r} {g} {b * blue}" for b in (0, 1) for g in (0, 1) for r in (0, 1)]
-    path.write_text("LUT_3D_SIZE 2\n" + "\n".join(rows) + "\n", encoding="utf-8")
-
-
-@pytest.fixture
-def studio(built: Path, tmp_path: Path) -> Studio:
-    """A copy of the built project. Blobs are shared by hard links, which the store never writes through."""
-    folder = tmp_path / "copy"
-    shutil.copytree(built, folder, copy_function=shutil.copy2)
-    return Studio(folder)
-
+from tests.building.studio import Edit, Studio, swap, write_cube
+from tests.media import write_clip, write_photo
 
 ROWS: dict[str, tuple[Edit, dict[str, int]]] = {
     "comments, order of keys, style": (
