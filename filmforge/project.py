@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filmforge.building.environment import Elsewhere
 from filmforge.building.estimates import Estimates
@@ -26,6 +27,9 @@ from filmforge.planning.step import Step
 from filmforge.planning.supported import unsupported
 from filmforge.planning.world import World
 from filmforge.store import Store
+
+if TYPE_CHECKING:
+    from filmforge.planning.words import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ def load(
     return Project(loaded, file, profile, tuple(overrides), store_of(file, store))
 
 
-@dataclass(slots=True)
+@dataclass
 class Plan:
     """What a build would do: every step with its state and reasons, and what is delivered."""
 
@@ -97,6 +101,13 @@ class Plan:
     @property
     def notes(self) -> list[str]:
         return [*self.outline.notes, *self.world.notes]
+
+    @cached_property
+    def words(self) -> Words:
+        """Says in words of the film what becomes of a step, and why."""
+        from filmforge.planning.words import Words
+
+        return Words(self.resolution, self.outline)
 
     @property
     def seconds(self) -> float | None:

@@ -54,7 +54,7 @@ def show_plan(planned: Plan, everything: bool = False) -> None:
     for p in shown:
         seconds = planned.estimates.seconds(p.step) if p.state != "cached" else None
         time = f"~{duration(seconds)}" if seconds is not None else ""
-        rows.append((p.step.name, p.state, time, "; ".join(p.because)))
+        rows.append((p.step.name, p.state, time, "; ".join(planned.words.because(p))))
     if rows:
         table(("step", "state", "time", "because"), rows)
         click.echo()

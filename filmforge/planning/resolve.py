@@ -109,7 +109,7 @@ def resolve(
         waits = reasons.waiting(step, stale)
         state: State = "run" if own else "waits"
         result.steps[step.name] = Planned(
-            step, state, tuple(own + ([] if own == [reasons.NEVER_MADE] else waits)), anew=reason is not None
+            step, state, (*own, *([] if own == [reasons.NEVER_MADE] else waits)), anew=reason is not None
         )
     return result
 
@@ -125,4 +125,4 @@ def _because(
     if record is None:
         return [reasons.FORGOTTEN]
     found = reasons.differences(step, record.params, record.inputs, known)
-    return found or ([reasons.LOST] if key is not None else [])
+    return list[str](found) or ([reasons.LOST] if key is not None else [])
