@@ -18,6 +18,7 @@ from filmforge.planning.deliveries import delivered_outputs
 from filmforge.planning.lock import Lock, PinnedWeights
 from filmforge.planning.step import Step
 from filmforge.project import Plan, Project, closure, plan
+from filmforge.provenance import of_delivery, write_sidecar
 from filmforge.revisions.git import revision_here
 from filmforge.store.records import Record
 
@@ -72,13 +73,14 @@ def build(
         raise FilmError(planned.refused)
     if not keep_going:
         _weights_are_here(planned)
-    stamp = {"film": revision_here(project.path)} if planned.resolution.stale() else {}
+    revision = revision_here(project.path) if planned.resolution.stale() else None
     _pin(project, planned, locked)
     for note in planned.notes:
         on_event(Noted(note))
     counts = {s: sum(planned.resolution.counts(s).values()) for s in ("run", "waits", "cached")}
     on_event(PlannedEvent(counts["run"], counts["waits"], counts["cached"], planned.seconds))
     delivered: list[str] = []
+    told: list[str] = []
 
     def on_made(step: Step, record: Record) -> None:
         if step.kind != "cut":
@@ -91,6 +93,8 @@ def build(
                 store.blobs.copy_to(digest, project.folder / path)
                 planned.ledger.note(step.subject, path, digest)
             delivered.append(path)
+        provenance = of_delivery(planned, step, record, scheduler.records)
+        told.append(write_sidecar(project.folder, delivery.file, provenance))
 
     carrier = executor or LocalExecutor(store.root, jobs or max(1, (os.cpu_count() or 2) // 2))
     graph = graph_of(p.step for p in planned.steps.values()) if planned.resolution.stale() else None
@@ -104,7 +108,7 @@ def build(
         on_made=on_made,
         estimates=planned.estimates,
         refused=planned.anew,
-        stamp=stamp,
+        stamp={"film": revision} if revision else {},
         keep_going=keep_going,
     )
     for weights, texts in _texts(planned).items():
@@ -136,13 +140,17 @@ def build(
         time.monotonic() - began,
     )
     if not failed and not (only or kinds or steps):
-        _remember(project, planned, scheduler.records, delivered)
+        _remember(project, planned, scheduler.records, delivered, told)
     on_event(done)
     return BuildResult(done, planned)
 
 
 def _remember(
-    project: Project, planned: Plan, records: Mapping[str, Record], delivered: Sequence[str]
+    project: Project,
+    planned: Plan,
+    records: Mapping[str, Record],
+    delivered: Sequence[str],
+    told: Sequence[str],
 ) -> None:
     from filmforge.building.unchanged import remember
 
@@ -157,6 +165,7 @@ def _remember(
         folders=sorted(planned.world.folders),
         results=list({blob.digest: None for record in records.values() for blob in record.outputs.values()}),
         outputs=delivered,
+        told=told,
         steps={name: p.step.kind for name, p in planned.steps.items()},
     )
 
