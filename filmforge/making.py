@@ -14,6 +14,8 @@ from filmforge.building.events import Event, FilmDone, Noted
 from filmforge.building.events import Planned as PlannedEvent
 from filmforge.building.executor import Executor
 from filmforge.errors import FilmError, FilmforgeError, StoreError, UsageError, WeightsError
+from filmforge.language.film import Film
+from filmforge.language.load import load_text
 from filmforge.planning.deliveries import delivered_outputs
 from filmforge.planning.lock import Lock, PinnedWeights
 from filmforge.planning.step import Step
@@ -208,6 +210,21 @@ def _texts(planned: Plan) -> dict[str, list[str]]:
     return {weights: list(dict.fromkeys(found)) for weights, found in texts.items()}
 
 
+def _as_written(project: Project) -> Film:
+    """The film without what a profile or the command line lays over it: a lock is the film's, not a run's."""
+    if project.profile is None and not project.overrides:
+        return project.film
+    return load_text(project.loaded.source.text, project.path.name).film
+
+
+def _unpinned(before: Lock, after: Lock) -> str:
+    """What a lock would hold otherwise than it does."""
+    names = [f"weights of '{n}'" for n, pin in after.weights.items() if before.weights.get(n) != pin]
+    seeds = {n for n in {*before.seeds, *after.seeds} if before.seeds.get(n) != after.seeds.get(n)}
+    names += [f"the seed of {n}" for n in sorted(seeds)]
+    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+
+
 def _pin(project: Project, planned: Plan, locked: bool) -> None:
     """Write `film.lock` where it differs from what was resolved; refuse to where `locked`."""
     from filmforge.language.seeds import drawn_seeds
@@ -220,16 +237,19 @@ def _pin(project: Project, planned: Plan, locked: bool) -> None:
         pin = model.weights
         if pin.digest is None and pin.commit is None:
             continue  # nothing is known of them yet that could be pinned
-        weights[name] = PinnedWeights(model.facts.id, pin.digest, pin.repo, pin.commit)
-    known = {*project.film.models, project.film.model, *planned.world.models}
-    weights = {name: pin for name, pin in weights.items() if name in known or name in before.weights}
-    after = Lock(weights, drawn_seeds(project.film))
-    if after.text() == before.text():
+        revision = project.film.model_named(name).revision if pin.commit else None
+        weights[name] = PinnedWeights(model.facts.id, pin.digest, pin.repo, pin.commit, revision)
+    after = Lock(weights, drawn_seeds(_as_written(project)))
+    if after.text() == before.text() and not before.conflicted:
         return
     if locked:
+        what = "has merge conflicts" if before.conflicted else f"is not current ({_unpinned(before, after)})"
         raise UsageError(
-            f"{project.lock_path.name} is not current, and --locked forbids resolving anew; build without it"
+            f"{project.lock_path.name} {what}, and --locked forbids resolving anew; build without it, and commit "
+            "the lock"
         )
+    if project.overrides:
+        return  # what was set for one run is not the film's
     from filmforge.store.files import write_atomically
 
     try:

@@ -184,7 +184,7 @@ class World:
             return Pinned(digest=facts.id)
         locked = self.lock.weights.get(name)
         revision = declared.revision
-        if locked and locked.commit and locked.family == facts.id:
+        if locked and locked.pins(facts.id, declared.weights or facts.weights, declared.revision):
             revision = locked.commit
         try:
             found = find(facts, declared.weights, revision, self.beside, hasher=self.store.sources.digest)
