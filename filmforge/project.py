@@ -7,11 +7,13 @@ result = filmforge.build(project, on_event=print)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from filmforge.building.environment import Elsewhere
 from filmforge.building.estimates import Estimates
 from filmforge.errors import FilmError, Problem, UsageError
 from filmforge.language.film import Delivery, Film
@@ -20,11 +22,14 @@ from filmforge.places import film_file, lock_of, state_name, store_of
 from filmforge.planning.deliveries import Ledger, delivered_outputs, deliveries_of
 from filmforge.planning.lock import read_lock
 from filmforge.planning.outline import Outline, outline
-from filmforge.planning.resolve import Planned, Resolution, resolve
+from filmforge.planning.resolve import Planned, Refused, Resolution, resolve
 from filmforge.planning.step import Step
 from filmforge.planning.supported import unsupported
 from filmforge.planning.world import World
 from filmforge.store import Store
+
+if TYPE_CHECKING:
+    from filmforge.planning.words import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,8 @@ class Project:
     profile: str | None
     overrides: tuple[str, ...]
     store_root: Path
+    home: Path | None = None
+    """Where the film file is in the working copy, if this is a copy of a revision of it."""
 
     @property
     def film(self) -> Film:
@@ -52,7 +59,7 @@ class Project:
     @property
     def state_name(self) -> str:
         """What the state of this film and profile is called in its store."""
-        return state_name(self.path, self.profile, self.store_root)
+        return state_name(self.home or self.path, self.profile, self.store_root)
 
 
 def load(
@@ -71,7 +78,7 @@ def load(
     return Project(loaded, file, profile, tuple(overrides), store_of(file, store))
 
 
-@dataclass(slots=True)
+@dataclass
 class Plan:
     """What a build would do: every step with its state and reasons, and what is delivered."""
 
@@ -84,6 +91,10 @@ class Plan:
     ledger: Ledger
     last: Mapping[str, str]
     refused: list[Problem] = field(default_factory=list)
+    elsewhere: Mapping[str, list[str]] = field(default_factory=dict)
+    """The steps whose result is up to date and came from another environment, and what differs there."""
+    anew: Refused = lambda step, record: None
+    """Why a result does not count for this plan, though it is there."""
 
     @property
     def steps(self) -> dict[str, Planned]:
@@ -92,6 +103,13 @@ class Plan:
     @property
     def notes(self) -> list[str]:
         return [*self.outline.notes, *self.world.notes]
+
+    @cached_property
+    def words(self) -> Words:
+        """Says in words of the film what becomes of a step, and why."""
+        from filmforge.planning.words import Words
+
+        return Words(self.resolution, self.outline)
 
     @property
     def seconds(self) -> float | None:
@@ -115,18 +133,22 @@ class Plan:
                 "frames": timeline.frames,
                 "shots": len(timeline.shots),
             },
+            "elsewhere": [{"step": name, "differs": differs} for name, differs in self.elsewhere.items()],
             "notes": self.notes,
             "not_yet": [str(p) for p in self.refused],
         }
 
 
-def plan(project: Project, *, only: Sequence[str] = ()) -> Plan:
+def plan(project: Project, *, only: Sequence[str] = (), refresh: Sequence[str] | None = None) -> Plan:
     """Work out what a build of `project` would do. Makes nothing and needs no model.
 
     `only` names shots (`scene/shot`) or scenes; then only what makes their pictures and pieces is planned.
+    `refresh` names shots, scenes or LoRAs (`mira` or `mira@hero`) that are made anew where they came from another
+    environment; all that did, where it names none.
     """
     film, store = project.film, Store(project.store_root)
-    world = World(project.loaded, project.folder, store, read_lock(project.lock_path), _probe)
+    beside = (project.home or project.path).parent  # weights are the machine's: no revision has its own
+    world = World(project.loaded, project.folder, store, read_lock(project.lock_path), _probe, beside)
     deliveries = deliveries_of(film, project.path, project.profile)
     made = outline(film, world, deliveries)
     if world.broken:
@@ -136,16 +158,19 @@ def plan(project: Project, *, only: Sequence[str] = ()) -> Plan:
         wanted = _only(made, only)
     state = store.memo.get(project.state_name) or {}
     last: Mapping[str, str] = state.get("made", {})
-    ledger = Ledger(
-        dict(state.get("delivered", {})), project.folder, store.sources.digest, declared=bool(film.deliver)
-    )
-    resolution = resolve(wanted, store.records.find, store.records.get, last)
+    delivered = {} if project.home else dict(state.get("delivered", {}))
+    ledger = Ledger(delivered, project.folder, store.sources.digest, declared=bool(film.deliver))
+    elsewhere = Elsewhere(store, None if refresh is None else _subjects(made, refresh))
+    resolution = resolve(wanted, store.records.find, store.records.get, last, elsewhere.refused)
     for name, planned in resolution.steps.items():
         if planned.step.kind == "cut" and planned.record is not None:
             resolution.steps[name] = _delivered(planned, made.deliveries[planned.step.subject], ledger)
     estimates = Estimates(dict(store.memo.get("times") or {}))
     refused = unsupported(project.loaded, world.models.values())
-    return Plan(project, made, resolution, world, store, estimates, ledger, last, refused)
+    named = elsewhere.named(resolution.steps.values())
+    return Plan(
+        project, made, resolution, world, store, estimates, ledger, last, refused, named, elsewhere.refused
+    )
 
 
 def _delivered(planned: Planned, delivery: Delivery, ledger: Ledger) -> Planned:
@@ -163,15 +188,8 @@ def _delivered(planned: Planned, delivery: Delivery, ledger: Ledger) -> Planned:
 
 def _only(made: Outline, only: Sequence[str]) -> list[Step]:
     """The steps that make the pictures and pieces of the shots or scenes named, in order."""
-    shots = {p.name for p in made.timeline.shots}
-    scenes = {p.scene.id for p in made.timeline.shots}
-    for name in only:
-        if name not in shots | scenes:
-            from filmforge.language.nearest import nearest
-
-            near = nearest(name, sorted(shots | scenes))
-            hint = f"; did you mean '{near}'?" if near else ""
-            raise UsageError(f"there is no shot or scene '{name}' in the film{hint}")
+    known = {name for p in made.timeline.shots for name in (p.name, p.scene.id)}
+    _in_the_film(only, known, "shot or scene")
     wanted = {
         step.name
         for step in made.steps.values()
@@ -180,6 +198,27 @@ def _only(made: Outline, only: Sequence[str]) -> list[Step]:
         and any(step.subject == name or step.subject.startswith(f"{name}/") for name in only)
     }
     return closure(made.steps, wanted)
+
+
+def _subjects(made: Outline, names: Sequence[str]) -> frozenset[str]:
+    """What the renders and LoRAs that `names` mean are about; what all of them are about, where there are none."""
+    about = {step.subject for step in made.steps.values() if step.device}
+    shots = {name for p in made.timeline.shots for name in (p.name, p.scene.id)}
+    _in_the_film(names, shots | about | {s.split("@")[0] for s in about if "@" in s}, "shot, scene or LoRA")
+    if not names:
+        return frozenset(about)
+    return frozenset(s for s in about for n in names if s == n or s.startswith((f"{n}/", f"{n}@")))
+
+
+def _in_the_film(names: Sequence[str], known: Set[str], what: str) -> None:
+    """Raise UsageError, with the nearest name, for the first of `names` that is not `known`."""
+    for name in names:
+        if name not in known:
+            from filmforge.language.nearest import nearest
+
+            near = nearest(name, sorted(known))
+            hint = f"; did you mean '{near}'?" if near else ""
+            raise UsageError(f"there is no {what} '{name}' in the film{hint}")
 
 
 def closure(steps: Mapping[str, Step], wanted: Iterable[str]) -> list[Step]:

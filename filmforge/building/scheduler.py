@@ -12,13 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from filmforge.building.environment import environment_of
 from filmforge.building.estimates import Estimates
 from filmforge.building.events import Finished, Noted, OnEvent, Progressed, Started
 from filmforge.building.executor import Done, Executor, Failed, Lane, Message, Progress, Task, Warned
 from filmforge.errors import StoreError
-from filmforge.planning.resolve import Planned, digests_of
+from filmforge.planning.resolve import Planned, Refused, digests_of
 from filmforge.planning.step import Made, Source, Step
 from filmforge.store import Store
 from filmforge.store.locks import LockBusy
@@ -49,13 +50,16 @@ class Scheduler:
         on_made: OnMade,
         estimates: Estimates,
         claim: Callable[[list[str]], None] = lambda keys: None,
+        refused: Refused = lambda step, record: None,
+        stamp: Mapping[str, Any] | None = None,
         keep_going: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.planned, self.graph, self.store, self.executor = planned, graph, store, executor
         self.folder, self.on_event, self.on_made = folder, on_event, on_made
         self.estimates, self.keep_going, self.clock = estimates, keep_going, clock
-        self.claim = claim
+        self.claim, self.refused = claim, refused
+        self.stamp = stamp or {}  # what this build adds to the provenance of all that it makes
         self.records: dict[str, Record] = {n: p.record for n, p in planned.items() if p.record is not None}
         self.finished: dict[str, Finished] = {}
         self.made: dict[str, str] = {}
@@ -146,17 +150,25 @@ class Scheduler:
     def _settle(self) -> None:
         """Accept what turned out to be made: its inputs came out as before, or another build made it."""
         new, self._new = self._new, set()
-        found = [name for name in new if self.store.records.find(self._key(name)[0]) is not None]
+        found = [name for name in new if self._known(name) is not None]
         # Results from before this build; those that it makes itself are left alone by `gc` anyway.
         self.claim([self._key(name)[0] for name in found])
         self._ready |= new.difference(found)
         for name in sorted(found, key=self._order.__getitem__):
-            record = self.store.records.find(self._key(name)[0])
+            record = self._known(name)
             if record is None:  # dropped before it was claimed
                 self._ready.add(name)
                 continue
             # A step planned to run although its result is known had its delivered file missing or damaged.
             self._accept(name, record, "ran" if self.planned[name].record is not None else "cached", 0.0)
+
+    def _known(self, name: str) -> Record | None:
+        """The record of a step whose inputs are all there, unless it does not count."""
+        record = self.store.records.find(self._key(name)[0])
+        planned = self.planned[name]
+        if record is not None and planned.anew and self.refused(planned.step, record) is not None:
+            return None
+        return record
 
     def _begin(self, name: str, lane: Lane) -> None:
         planned = self.planned[name]
@@ -172,12 +184,13 @@ class Scheduler:
                 self.on_event(Noted(f"{name} is being made by {busy.holder}; waiting for it"))
             self._elsewhere[name] = self.clock()
             return
-        if self.store.records.find(key) is not None:  # made between the look and the lock
+        if self._known(name) is not None:  # made between the look and the lock
             held.close()
             self._new.add(name)
             return
         inputs = {role: self._path(step, role) for role in step.inputs}
-        task = Task(step.kind, name, key, lane, step.params, inputs, digests, step.hints)
+        hints = {**step.hints, "anew": True} if planned.anew else step.hints
+        task = Task(step.kind, name, key, lane, step.params, inputs, digests, hints)
         if step.device:
             self._affinity = step.affinity
         self._running[name] = (task, held, self.clock())
@@ -253,9 +266,10 @@ class Scheduler:
             params=dict(step.params),
             inputs=dict(task.digests),
             outputs=outputs,
-            provenance=dict(done.provenance),
+            provenance={**done.provenance, **_weights(step), **self.stamp},
             seconds=done.seconds,
             made_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            environment=environment_of(done.provenance) if step.device else "",
         )
         self.store.records.put(record)
         for folder in {path.parent for path in done.outputs.values()}:
@@ -287,6 +301,12 @@ class Scheduler:
     def _finish(self, fate: Finished) -> None:
         self.finished[fate.step] = fate
         self.on_event(fate)
+
+
+def _weights(step: Step) -> dict[str, Any]:
+    """Which weights a step's model has, by the names that people know: the key holds their digest."""
+    known = {name: step.hints[name] for name in ("name", "repo", "commit") if step.hints.get(name)}
+    return {"model": known} if step.device and known else {}
 
 
 def graph_of(steps: Iterable[Step]) -> nx.DiGraph[str]:

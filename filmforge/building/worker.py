@@ -15,10 +15,11 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from filmforge.building.environment import environment_of, versions_here
 from filmforge.errors import FilmforgeError
 from filmforge.steps import carry_out
 from filmforge.steps.work import Make, Session, Work
@@ -28,18 +29,27 @@ from filmforge.store.records import Record
 
 MEDIA_NICENESS = 15
 """How far steps without a model stand back for those with one."""
+MEDIA = ("av", "moviepy", "imageio_ffmpeg")
+"""The libraries that steps without a model are carried out with."""
 PROGRESS_INTERVAL = 0.2
 """Seconds between two messages on the progress of one step."""
 
 
 class StoredKeep:
-    """Intermediate results kept in the store, each under the digest of what it was made from."""
+    """Intermediate results kept in the store, each under the digest of what it was made from.
 
-    def __init__(self, store: Store, step: str) -> None:
-        self.store, self.step = store, step
+    `environment` says in which environment this worker makes them; where `anew`, those of another do not count.
+    """
+
+    def __init__(
+        self, store: Store, step: str, environment: Callable[[], str] = str, anew: bool = False
+    ) -> None:
+        self.store, self.step, self.environment, self.anew = store, step, environment, anew
 
     def find(self, kind: str, value: Mapping[str, Any]) -> Path | None:
         record = self.store.records.find(digest_of(kind, dict(value)))
+        if record is not None and self.anew and record.environment != self.environment():
+            return None
         return self.store.blobs.path(record.outputs["main"].digest) if record else None
 
     def put(self, kind: str, value: Mapping[str, Any], suffix: str, make: Make) -> Path:
@@ -58,6 +68,7 @@ class StoredKeep:
             provenance={},
             seconds=time.monotonic() - began,
             made_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            environment=self.environment(),
         )
         self.store.records.put(record)
         return self.store.blobs.path(blob.digest)
@@ -107,7 +118,7 @@ class Worker:
             hints=task["hints"],
             folder=folder,
             scratch=self.store.work_dir(task["key"]),
-            keep=StoredKeep(self.store, name),
+            keep=StoredKeep(self.store, name, self._environment, bool(task["hints"].get("anew"))),
             session=self.session,
             report=report,
             warn=lambda message: self.tell({"is": "warning", "name": name, "message": message}),
@@ -123,17 +134,28 @@ class Worker:
                 "is": "done",
                 "name": name,
                 "outputs": {output: str(path) for output, path in work.outputs.items()},
-                "provenance": work.provenance | {"versions": _versions()},
+                "provenance": work.provenance | self._made_in(),
                 "seconds": time.monotonic() - began,
             }
         )
 
+    def _made_in(self) -> dict[str, Any]:
+        """Versions and, once a model is loaded, the device: what may decide the bits of what is made here."""
+        media = {n: str(getattr(sys.modules[n], "__version__", "")) for n in MEDIA if n in sys.modules}
+        model = self.session.held.get("model")
+        if model is None:  # nothing that torch or its companions had a part in
+            versions = {n: v for n, v in versions_here().items() if n in ("python", "filmforge")}
+            return {"versions": versions | media}
+        device = str(model.device)
+        made_in = {"versions": {**versions_here(), **media}, "device": device}
+        if device.startswith("cuda"):
+            import torch
 
-def _versions() -> dict[str, str]:
-    """The versions of the libraries that are loaded and decide what comes out."""
-    names = ("filmforge", "torch", "diffusers", "transformers", "peft", "av", "moviepy", "imageio_ffmpeg")
-    found = {n: str(getattr(sys.modules[n], "__version__", "")) for n in names if n in sys.modules}
-    return {"python": sys.version.split()[0], **found}
+            made_in["device_name"] = torch.cuda.get_device_name(device)
+        return made_in
+
+    def _environment(self) -> str:
+        return environment_of(self._made_in())
 
 
 def _commands(incoming: queue.SimpleQueue[dict[str, Any]], source: TextIO) -> None:

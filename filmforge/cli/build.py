@@ -11,7 +11,22 @@ import click
 from filmforge.cli.options import film_options, json_option, load_project, only_option, required_film
 
 
-@click.command()
+class _Build(click.Command):
+    """`build`, with a word for who writes `--refresh FILM`: the film is then taken for the shot."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter:
+            if "--refresh" not in given:
+                raise
+            raise click.UsageError(
+                "no film is named; write it before --refresh: filmforge build FILM --refresh [SHOT]", ctx
+            ) from None
+
+
+@click.command(cls=_Build)
 @required_film
 @film_options
 @only_option
@@ -20,7 +35,14 @@ from filmforge.cli.options import film_options, json_option, load_project, only_
 @click.option("--dry-run", is_flag=True, help="Show the plan and stop.")
 @click.option("--locked", is_flag=True, help="Refuse to resolve anything that film.lock does not hold.")
 @click.option("--on", "where", default="local", metavar="local|ray://HOST:PORT", help="Where steps run.")
-@click.option("--refresh", multiple=True, metavar="SHOT", hidden=True)
+@click.option(
+    "--refresh",
+    is_flag=False,
+    flag_value="",
+    multiple=True,
+    metavar="[SHOT]",
+    help="Make anew what came from another environment: all of it, or this shot, scene or LoRA's.",
+)
 @json_option
 def build(
     film: Path,
@@ -44,14 +66,14 @@ def build(
     filmforge build film.yaml
     filmforge build film.yaml --profile draft --only arrival/wide
     filmforge build film.yaml --set models.hero.steps=20
+    filmforge build film.yaml --refresh arrival/wide
     """
     from filmforge.errors import UsageError
 
     if where != "local":
         raise UsageError(f"--on {where}: only this machine (--on local) can be built on yet")
-    if refresh:
-        raise UsageError("--refresh: shots from another environment cannot be made anew yet")
-    if not (dry_run or only) and _nothing_to_do(film, profile, overrides, store, as_json):
+    anew = None if not refresh else () if "" in refresh else refresh  # without a name: all
+    if not (dry_run or only or refresh) and _nothing_to_do(film, profile, overrides, store, as_json):
         return
     project = load_project(film, profile, overrides, store)
     if dry_run:
@@ -59,7 +81,7 @@ def build(
         from filmforge.cli.plan import show_plan
         from filmforge.project import plan as make_plan
 
-        planned = make_plan(project, only=only)
+        planned = make_plan(project, only=only, refresh=anew)
         if as_json:
             print_json(planned.to_json())
         else:
@@ -74,6 +96,7 @@ def build(
             jobs=jobs,
             keep_going=keep_going,
             locked=locked,
+            refresh=anew,
             on_event=lambda event: print(json.dumps(event.to_json(), ensure_ascii=False), flush=True),
         )
     else:
@@ -81,7 +104,13 @@ def build(
 
         with progress() as on_event:
             result = run_build(
-                project, only=only, jobs=jobs, keep_going=keep_going, locked=locked, on_event=on_event
+                project,
+                only=only,
+                jobs=jobs,
+                keep_going=keep_going,
+                locked=locked,
+                refresh=anew,
+                on_event=on_event,
             )
     if not result.ok:
         sys.exit(1)

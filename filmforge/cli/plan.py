@@ -54,7 +54,7 @@ def show_plan(planned: Plan, everything: bool = False) -> None:
     for p in shown:
         seconds = planned.estimates.seconds(p.step) if p.state != "cached" else None
         time = f"~{duration(seconds)}" if seconds is not None else ""
-        rows.append((p.step.name, p.state, time, "; ".join(p.because)))
+        rows.append((p.step.name, p.state, time, "; ".join(planned.words.because(p))))
     if rows:
         table(("step", "state", "time", "because"), rows)
         click.echo()
@@ -71,6 +71,10 @@ def show_plan(planned: Plan, everything: bool = False) -> None:
         f"{counts['run']} to run, {counts['waits']} waiting on those, {counts['cached']} up to date{about}; "
         f"the film is {frames} frames ({float(frames / fps):.1f} s)"
     )
+    for step, differs in planned.elsewhere.items():
+        click.echo(f"{step} came from another environment: {', '.join(differs)}")
+    if planned.elsewhere:
+        click.echo("kept as they are; to make them anew: filmforge build FILM --refresh [SHOT]")
     for note in planned.notes:
         click.echo(f"note: {note}")
     for problem in planned.refused:

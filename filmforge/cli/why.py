@@ -24,12 +24,14 @@ def why(
     planned = make_plan(load_project(film, profile, overrides, store))
     found = steps_named(planned, name)
     if as_json:
-        print_json({"name": name, "steps": [p.to_json() for p in found]})
+        steps = [
+            p.to_json() | ({"says": planned.words.sentence(p)} if p.state != "cached" else {}) for p in found
+        ]
+        print_json({"name": name, "steps": steps})
         return
-    verbs = {"run": "runs", "waits": "waits", "cached": "is up to date"}
     for p in found:
-        because = f": {'; '.join(p.because)}" if p.because else ""
-        if p.state == "cached" and p.record is not None:
+        if p.record is not None and p.state == "cached":
             made = p.record.made_at.replace("T", " ").removesuffix("Z")
-            because = f": made {made} UTC, and nothing it is made from changed"
-        click.echo(f"{p.step.name} {verbs[p.state]}{because}")
+            click.echo(f"{p.step.name} is up to date: made {made} UTC, and nothing it is made from changed")
+        else:
+            click.echo(planned.words.sentence(p))

@@ -17,6 +17,7 @@ from filmforge.store.records import Record
 
 State = Literal["cached", "run", "waits"]
 Find = Callable[[str], Record | None]
+Refused = Callable[[Step, Record], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Planned:
     because: tuple[str, ...] = ()
     key: str | None = None
     record: Record | None = None
+    anew: bool = False
+    """Whether it is to be made although its result is there: it came from another environment."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -63,11 +66,18 @@ def digests_of(step: Step, output_of: Callable[[Made], str | None]) -> dict[str,
     return known
 
 
-def resolve(steps: Iterable[Step], find: Find, peek: Find, last: Mapping[str, str]) -> Resolution:
+def resolve(
+    steps: Iterable[Step],
+    find: Find,
+    peek: Find,
+    last: Mapping[str, str],
+    refused: Refused = lambda step, record: None,
+) -> Resolution:
     """Decide the state of each of `steps`, given in an order in which each follows what it is made from.
 
     `find` gives the record of a key whose outputs are all in the store; `peek` gives a record even if they are
-    not. `last` maps a step's name to the key under which it was made last, for the reasons.
+    not. `last` maps a step's name to the key under which it was made last, for the reasons. `refused` says why a
+    result that is there does not count, if it does not; its step is made anew.
     """
     result = Resolution()
 
@@ -81,18 +91,25 @@ def resolve(steps: Iterable[Step], find: Find, peek: Find, last: Mapping[str, st
         if len(known) == len(step.inputs):
             key = step.key(known)
             record = find(key)
-            if record is not None:
+            reason = refused(step, record) if record is not None else None
+            if record is not None and reason is not None:
+                result.steps[step.name] = Planned(step, "run", (reason,), key, anew=True)
+            elif record is not None:
                 result.steps[step.name] = Planned(step, "cached", (), key, record)
             else:
                 because = _because(step, known, before, peek, key)
                 result.steps[step.name] = Planned(step, "run", tuple(because), key)
             continue
         own = _because(step, known, before, peek, None)
+        was = peek(before) if before is not None else None
+        reason = refused(step, was) if was is not None else None
+        if reason is not None:
+            own.append(reason)
         stale = {name for name in step.made_from() if result.steps[name].state != "cached"}
         waits = reasons.waiting(step, stale)
         state: State = "run" if own else "waits"
         result.steps[step.name] = Planned(
-            step, state, tuple(own + ([] if own == [reasons.NEVER_MADE] else waits))
+            step, state, (*own, *([] if own == [reasons.NEVER_MADE] else waits)), anew=reason is not None
         )
     return result
 
@@ -108,4 +125,4 @@ def _because(
     if record is None:
         return [reasons.FORGOTTEN]
     found = reasons.differences(step, record.params, record.inputs, known)
-    return found or ([reasons.LOST] if key is not None else [])
+    return list[str](found) or ([reasons.LOST] if key is not None else [])

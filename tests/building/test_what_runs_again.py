@@ -1,128 +1,23 @@
 """The promise of an incremental build, row by row: build, edit, build, and count the steps that ran.
 
-The film is whole (trained characters, continuity, takes, footage, a still, cards, sound, grades); steps are carried
-out by an executor that writes down what it was asked for, so that what runs is decided by the real language, planner,
-store and scheduler, and nothing takes long.
+What runs is decided by the real language, planner, store and scheduler; see `studio.py` for who carries steps out.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import filmforge
-from benchmarks.trivial import TrivialExecutor
-from filmforge.building.events import FilmDone
+from filmforge.building import environment
+from tests.building.studio import Edit, Studio, swap, write_cube
+from tests.language.conftest import safetensors
 from tests.media import write_clip, write_photo, write_sound
 
-FILM = """\
-filmforge: 1
-title: The Lantern
-size: 64x36
-seed: 2026
-negative: blurry
-models:
-  hero: {use: pocket}
-  spare: {use: pocket, steps: 4}
-model: hero
-profiles:
-  draft: {model: spare}
-characters:
-  mira: {looks: a girl in a red coat, photos: photos/mira}
-  otto: {looks: an old bear, photos: photos/otto}
-  nobody: {looks: a ghost, photos: photos/otto}
-styles:
-  storm: {prompt: heavy rain, lut: looks/storm.cube}
-  plain: {prompt: daylight}
-places:
-  cliff: on a cliff
-  beach: on a beach
-scenes:
-  - id: one
-    place: cliff
-    style: storm
-    shots:
-      - {id: wide, prompt: "{mira} walks", lasts: 2s, seed: 7}
-      - {id: close, prompt: "{mira} waves", lasts: 2s, start: {from: wide, at: last}, seed: 3}
-      - {id: free, prompt: "a red fox jumps", lasts: 2s, style: plain}
-      - {id: many, prompt: "{otto} sits", lasts: 2s, takes: [1, 2], pick: 1, join: {dissolve: 6f}}
-  - id: two
-    place: beach
-    shots:
-      - {id: gull, clip: footage/gull.mp4, trim: {from: 0s, to: 1s}, sound: keep}
-      - {id: letter, still: stills/letter.png, lasts: 1s, move: push in}
-      - {id: bear, prompt: "{otto} waves", lasts: 2s, seed: 5, says: {otto: {text: Hello., audio: audio/line.wav}}}
-      - {id: end, title: {text: THE END}, lasts: 1s, join: {fade: 12f}}
-music: {file: audio/theme.wav, gain: -16, duck: -10}
-captions: file
-"""
-
-Edit = Callable[[str], str]
-
-
-def swap(old: str, new: str) -> Edit:
-    """An edit that puts `new` in the place of `old`, which must be there."""
-
-    def edit(text: str) -> str:
-        assert old in text, f"{old!r} is not in the film"
-        return text.replace(old, new)
-
-    return edit
-
-
-class Studio:
-    """One film on disk, built as often as one likes."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.film = folder, folder / "film.yaml"
-        self.count = 0
-
-    def edit(self, edit: Edit) -> None:
-        self.film.write_text(edit(self.film.read_text(encoding="utf-8")), encoding="utf-8")
-
-    def build(self, same: tuple[str, ...] = (), **options: object) -> FilmDone:
-        self.count += 1
-        project = filmforge.load(self.film, **options)  # type: ignore[arg-type]
-        executor = TrivialExecutor(self.folder / ".filmforge" / f"work-{self.count}", same)
-        result = filmforge.build(project, executor=executor)
-        assert result.ok, result.done
-        self.ran = set(executor.ran)
-        return result.done
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project that was built once."""
-    folder = tmp_path_factory.mktemp("film")
-    for who, colour in (("mira", (200, 30, 30)), ("otto", (30, 60, 200))):
-        for index in range(3):
-            write_photo(folder / f"photos/{who}/{index}.png", (colour[0], colour[1], 40 * index))
-    write_clip(folder / "footage/gull.mp4", frames=36, fps=24, sound=True)
-    write_photo(folder / "stills/letter.png", (230, 220, 190))
-    write_sound(folder / "audio/theme.wav", 3.0)
-    write_sound(folder / "audio/line.wav", 0.5)
-    write_cube(folder / "looks/storm.cube", 0.9)
-    (folder / "film.yaml").write_text(FILM, encoding="utf-8")
-    Studio(folder).build()
-    return folder
-
-
-def write_cube(path: Path, blue: float) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [f"{r} {g} {b * blue}" for b in (0, 1) for g in (0, 1) for r in (0, 1)]
-    path.write_text("LUT_3D_SIZE 2\n" + "\n".join(rows) + "\n", encoding="utf-8")
-
-
-@pytest.fixture
-def studio(built: Path, tmp_path: Path) -> Studio:
-    """A copy of the built project. Blobs are shared by hard links, which the store never writes through."""
-    folder = tmp_path / "copy"
-    shutil.copytree(built, folder, copy_function=shutil.copy2)
-    return Studio(folder)
-
+POCKET = Path(filmforge.__file__).parent / "weights/pocket"
 
 ROWS: dict[str, tuple[Edit, dict[str, int]]] = {
     "comments, order of keys, style": (
@@ -195,6 +90,50 @@ ROWS: dict[str, tuple[Edit, dict[str, int]]] = {
         swap("hero: {use: pocket}", "hero: {use: pocket, steps: 3}"),
         {"render": 6, "frame": 1, "segment": 6, "cut": 1},
     ),
+    "camera": (
+        swap('jumps", lasts', 'jumps", camera: slow pan, lasts'),
+        {"render": 1, "segment": 2, "cut": 1},
+    ),
+    "a shot's negative": (
+        swap('jumps", lasts', 'jumps", negative: rain, lasts'),
+        {"render": 1, "segment": 2, "cut": 1},
+    ),
+    "reorder scenes": (
+        lambda text: _scenes_swapped(text),
+        # `wide` is no longer first and `gull` no longer after `many`: hard cuts, which touch no piece
+        {"mix": 1, "cut": 1},
+    ),
+    "captions burnt, says text": (
+        lambda text: swap("captions: file", "captions: burn")(swap("text: Hello.", "text: Goodbye.")(text)),
+        {"segment": 1, "cut": 1},
+    ),
+    "a line's recording": (swap("audio: audio/line.wav", "audio: audio/theme.wav"), {"mix": 1, "cut": 1}),
+    "a style's grade": (swap("heavy rain, lut: looks/storm.cube", "heavy rain"), {"segment": 4, "cut": 1}),
+    "a style's words, not said by its grade": (
+        swap("prompt: heavy rain, lut", "prompt: snow, lut"),
+        {"render": 4, "frame": 1, "segment": 4, "cut": 1},  # wide, close, and both takes of many
+    ),
+    "delivered codec": (
+        swap("captions: file", "captions: file\ndeliver: {main: {file: out/copy.mov, codec: prores}}"),
+        {"segment": 9, "cut": 1},
+    ),
+    "a take added": (swap("takes: [1, 2]", "takes: [1, 2, 3]"), {"render": 1}),
+    "a LoRA's weight": (
+        swap("photos: photos/mira", "photos: photos/mira, lora: {weight: 0.5}"),
+        {"render": 2, "frame": 1, "segment": 2, "cut": 1},
+    ),
+    "a model's guidance": (
+        swap("hero: {use: pocket}", "hero: {use: pocket, guidance: 2.0}"),
+        {"render": 6, "frame": 1, "segment": 6, "cut": 1},
+    ),
+    "a model's size": (
+        swap("hero: {use: pocket}", "hero: {use: pocket, size: 128x96}"),
+        {"render": 6, "frame": 1, "segment": 6, "cut": 1},
+    ),
+    "a model that renders nothing": (
+        swap("spare: {use: pocket, steps: 4}", "spare: {use: pocket, steps: 5}"),
+        {},
+    ),
     "a model's precision": (
         swap("hero: {use: pocket}", "hero: {use: pocket, precision: bf16}"),
         {"lora": 2, "render": 6, "frame": 1, "segment": 6, "cut": 1},
@@ -209,6 +148,12 @@ def test_edit_runs_again_what_it_touches_and_nothing_else(studio: Studio, name: 
     studio.edit(edit)
     assert studio.build().ran == expected
     assert studio.build().ran == {}
+
+
+def _scenes_swapped(text: str) -> str:
+    head, one, rest = re.split(r"(?=  - id: one\n)|(?=  - id: two\n)", text)
+    two, tail = rest.split("music:", 1)
+    return f"{head}{two}{one}music:{tail}"
 
 
 def test_nothing(studio: Studio) -> None:
@@ -240,10 +185,119 @@ class TestFiles:
         # wide, close, the dissolve into many, and many: what wears the style `storm`
         assert studio.build().ran == {"segment": 4, "cut": 1}
 
+    def test_sound_bytes(self, studio: Studio) -> None:
+        """Other bytes in a sound: the mix, and no piece of the picture."""
+        write_sound(studio.folder / "audio/line.wav", 0.5, hertz=500.0)
+        studio.build()
+        assert studio.kinds() == {"mix": 1, "cut": 1}
+
+    def test_a_photos_caption(self, studio: Studio) -> None:
+        """Words beside a photo are part of the training."""
+        (studio.folder / "photos/mira/0.txt").write_text("mira from the side", encoding="utf-8")
+        studio.build()
+        assert studio.kinds() == {"lora": 1, "render": 2, "frame": 1, "segment": 2, "cut": 1}
+
     def test_touched(self, studio: Studio) -> None:
         """The same bytes with other times are the same file."""
         (studio.folder / "photos/mira/0.png").touch()
         assert studio.build().ran == {}
+
+
+class TestLoraFiles:
+    @pytest.fixture
+    def worn(self, studio: Studio) -> Studio:
+        """The film with a LoRA file in the style `plain`, which `free` wears; built."""
+        (studio.folder / "loras").mkdir()
+        (studio.folder / "loras/plain.safetensors").write_bytes(safetensors(("transformer.x.lora_A",)))
+        studio.edit(
+            swap("plain: {prompt: daylight}", "plain: {prompt: daylight, lora: loras/plain.safetensors}")
+        )
+        studio.build()
+        assert studio.kinds() == {"render": 1, "segment": 2, "cut": 1}
+        return studio
+
+    def test_touched(self, worn: Studio) -> None:
+        """Written again with the same bytes, or under another name, a LoRA file is the same LoRA."""
+        file = worn.folder / "loras/plain.safetensors"
+        file.write_bytes(file.read_bytes())
+        worn.build()
+        assert worn.ran == set()
+        file.rename(file.with_name("day.safetensors"))
+        worn.edit(swap("loras/plain.safetensors", "loras/day.safetensors"))
+        worn.build()
+        assert worn.ran == set()
+
+    def test_other_bytes(self, worn: Studio) -> None:
+        """Another LoRA in the same file renders what wears it."""
+        file = worn.folder / "loras/plain.safetensors"
+        file.write_bytes(safetensors(("transformer.x.lora_A", "transformer.x.lora_B")))
+        worn.build()
+        assert worn.kinds() == {"render": 1, "segment": 2, "cut": 1}
+
+
+class TestWeights:
+    def test_the_same_elsewhere(self, studio: Studio) -> None:
+        """Weights are known by their content: a copy of them in another folder renders nothing."""
+        shutil.copytree(POCKET, studio.folder / "weights", symlinks=True)
+        studio.edit(swap("hero: {use: pocket}", "hero: {use: pocket, weights: ./weights}"))
+        studio.build()
+        assert studio.ran == set()
+
+    def test_others(self, studio: Studio) -> None:
+        """Other weights train and render all that they are used for, and nothing else."""
+        shutil.copytree(POCKET, studio.folder / "weights")
+        config = studio.folder / "weights/transformer/config.json"
+        config.write_text(config.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+        studio.edit(swap("hero: {use: pocket}", "hero: {use: pocket, weights: ./weights}"))
+        studio.build()
+        assert studio.kinds() == {"lora": 2, "render": 6, "frame": 1, "segment": 6, "cut": 1}
+
+
+class TestRate:
+    @pytest.mark.parametrize("same", [True, False])
+    def test_fps(self, studio: Studio, same: bool) -> None:
+        """Another rate of the film renders only what needs another number of the model's frames: here, nothing.
+
+        The first frame of `close` is looked for anew. It is the same moment: were it another picture, `close`, and
+        only `close`, would render.
+        """
+        cutoff = ("frame/one/close",) if same else ()
+        studio.edit(swap("{mira} walks", "{mira} strolls"))
+        studio.build(cutoff)
+        studio.edit(swap("size: 64x36", "size: 64x36\nfps: 12"))
+        studio.build(cutoff)
+        expected = {"frame": 1, "plate": 2, "segment": 9, "mix": 1, "cut": 1}
+        assert studio.kinds() == (expected if same else expected | {"render": 1})
+
+
+class TestTheMachine:
+    def test_jobs(self, studio: Studio) -> None:
+        """How many steps run at once is no part of any."""
+        studio.build(jobs=7)
+        assert studio.ran == set()
+
+    def test_a_store_that_moved(self, studio: Studio, tmp_path: Path) -> None:
+        """A store is used wherever it lies; an empty one has nothing."""
+        (studio.folder / ".filmforge").rename(tmp_path / "store")
+        studio.build(store=tmp_path / "store")
+        assert studio.ran == set()
+        studio.build(store=tmp_path / "empty")
+        assert studio.kinds() == {
+            "lora": 2,
+            "render": 6,
+            "frame": 1,
+            "plate": 3,
+            "segment": 9,
+            "mix": 1,
+            "cut": 1,
+        }
+
+    def test_an_upgrade(self, studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Other versions of everything run nothing; see `test_environment.py` for what is said of them."""
+        monkeypatch.setattr(filmforge, "__version__", "99.0")
+        monkeypatch.setattr(environment, "versions_here", lambda: {"filmforge": "99.0", "torch": "99.0"})
+        studio.build()
+        assert studio.ran == set()
 
 
 class TestEarlyCutoff:
