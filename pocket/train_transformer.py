@@ -23,7 +23,7 @@ from pocket.transformer_model import SHIFT, WrittenOutAttention, new_transformer
 from pocket.vae_model import Z
 from pocket.workplace import WORK, device, half_precision, load, save
 
-PEAK = 1.5e-3
+PEAK = 1.6e-3
 EMPTY = 0.1  # share of captions left out, for guidance
 IMAGE_FIRST = 0.25  # share of clips with their first frame given
 BATCH = {1: 64, 3: 24, 5: 16, 7: 12}
@@ -140,7 +140,7 @@ def train(
             for group in o.param_groups:
                 group["lr"] = max(rate, 1e-6)
         roll = shared.random()
-        stills = 0.92 if done < 0.22 else 0.5
+        stills = 0.92 if done < 0.3 else 0.5
         spare = (roll - stills) / (1 - stills)  # 0..1 for a step on clips
         length = 1 if spare < 0 else 3 if spare < 0.25 else 5 if spare < 0.75 else 7
         if not library.latents["clips"] or (length == 7 and not library.latents["longs"]):
