@@ -14,10 +14,13 @@ from filmforge.building.events import Event, FilmDone, Noted
 from filmforge.building.events import Planned as PlannedEvent
 from filmforge.building.executor import Executor
 from filmforge.errors import FilmError, FilmforgeError, StoreError, UsageError, WeightsError
+from filmforge.language.film import Film
+from filmforge.language.load import load_text
 from filmforge.planning.deliveries import delivered_outputs
 from filmforge.planning.lock import Lock, PinnedWeights
 from filmforge.planning.step import Step
 from filmforge.project import Plan, Project, closure, plan
+from filmforge.provenance import of_delivery, write_sidecar
 from filmforge.revisions.git import revision_here
 from filmforge.store.records import Record
 
@@ -84,13 +87,14 @@ def build(
     )
     if not keep_going and mirror is None:  # a mirror may have all that weights would be needed for
         _weights_are_here(planned)
-    stamp = {"film": revision_here(project.path)} if planned.resolution.stale() else {}
+    revision = revision_here(project.path) if planned.resolution.stale() else None
     _pin(project, planned, locked)
     for note in planned.notes:
         on_event(Noted(note))
     counts = {s: sum(planned.resolution.counts(s).values()) for s in ("run", "waits", "cached")}
     on_event(PlannedEvent(counts["run"], counts["waits"], counts["cached"], planned.seconds))
     delivered: list[str] = []
+    told: list[str] = []
 
     def on_made(step: Step, record: Record) -> None:
         if mirror is not None:
@@ -105,6 +109,8 @@ def build(
                 store.blobs.copy_to(digest, project.folder / path)
                 planned.ledger.note(step.subject, path, digest)
             delivered.append(path)
+        provenance = of_delivery(planned, step, record, scheduler.records)
+        told.append(write_sidecar(project.folder, delivery.file, provenance))
 
     carrier = executor or LocalExecutor(store.root, jobs or max(1, (os.cpu_count() or 2) // 2))
     graph = graph_of(p.step for p in planned.steps.values()) if planned.resolution.stale() else None
@@ -118,7 +124,7 @@ def build(
         on_made=on_made,
         estimates=planned.estimates,
         refused=planned.anew,
-        stamp=stamp,
+        stamp={"film": revision} if revision else {},
         mirror=mirror,
         keep_going=keep_going,
     )
@@ -154,7 +160,7 @@ def build(
         time.monotonic() - began,
     )
     if not failed and not (only or kinds or steps):
-        _remember(project, planned, scheduler.records, delivered)
+        _remember(project, planned, scheduler.records, delivered, told)
     on_event(done)
     return BuildResult(done, planned)
 
@@ -168,7 +174,11 @@ def _told(mirror: Mirror, on_event: Callable[[Event], None]) -> None:
 
 
 def _remember(
-    project: Project, planned: Plan, records: Mapping[str, Record], delivered: Sequence[str]
+    project: Project,
+    planned: Plan,
+    records: Mapping[str, Record],
+    delivered: Sequence[str],
+    told: Sequence[str],
 ) -> None:
     from filmforge.building.unchanged import remember
 
@@ -183,6 +193,7 @@ def _remember(
         folders=sorted(planned.world.folders),
         results=list({blob.digest: None for record in records.values() for blob in record.outputs.values()}),
         outputs=delivered,
+        told=told,
         steps={name: p.step.kind for name, p in planned.steps.items()},
     )
 
@@ -225,6 +236,21 @@ def _texts(planned: Plan) -> dict[str, list[str]]:
     return {weights: list(dict.fromkeys(found)) for weights, found in texts.items()}
 
 
+def _as_written(project: Project) -> Film:
+    """The film without what a profile or the command line lays over it: a lock is the film's, not a run's."""
+    if project.profile is None and not project.overrides:
+        return project.film
+    return load_text(project.loaded.source.text, project.path.name).film
+
+
+def _unpinned(before: Lock, after: Lock) -> str:
+    """What a lock would hold otherwise than it does."""
+    names = [f"weights of '{n}'" for n, pin in after.weights.items() if before.weights.get(n) != pin]
+    seeds = {n for n in {*before.seeds, *after.seeds} if before.seeds.get(n) != after.seeds.get(n)}
+    names += [f"the seed of {n}" for n in sorted(seeds)]
+    return ", ".join(names[:5]) + (" …" if len(names) > 5 else "")
+
+
 def _pin(project: Project, planned: Plan, locked: bool) -> None:
     """Write `film.lock` where it differs from what was resolved; refuse to where `locked`."""
     from filmforge.language.seeds import drawn_seeds
@@ -237,16 +263,19 @@ def _pin(project: Project, planned: Plan, locked: bool) -> None:
         pin = model.weights
         if pin.digest is None and pin.commit is None:
             continue  # nothing is known of them yet that could be pinned
-        weights[name] = PinnedWeights(model.facts.id, pin.digest, pin.repo, pin.commit)
-    known = {*project.film.models, project.film.model, *planned.world.models}
-    weights = {name: pin for name, pin in weights.items() if name in known or name in before.weights}
-    after = Lock(weights, drawn_seeds(project.film))
-    if after.text() == before.text():
+        revision = project.film.model_named(name).revision if pin.commit else None
+        weights[name] = PinnedWeights(model.facts.id, pin.digest, pin.repo, pin.commit, revision)
+    after = Lock(weights, drawn_seeds(_as_written(project)))
+    if after.text() == before.text() and not before.conflicted:
         return
     if locked:
+        what = "has merge conflicts" if before.conflicted else f"is not current ({_unpinned(before, after)})"
         raise UsageError(
-            f"{project.lock_path.name} is not current, and --locked forbids resolving anew; build without it"
+            f"{project.lock_path.name} {what}, and --locked forbids resolving anew; build without it, and commit "
+            "the lock"
         )
+    if project.overrides:
+        return  # what was set for one run is not the film's
     from filmforge.store.files import write_atomically
 
     try:

@@ -42,6 +42,8 @@ class Project:
     profile: str | None
     overrides: tuple[str, ...]
     store_root: Path
+    home: Path | None = None
+    """Where the film file is in the working copy, if this is a copy of a revision of it."""
 
     @property
     def film(self) -> Film:
@@ -58,7 +60,7 @@ class Project:
     @property
     def state_name(self) -> str:
         """What the state of this film and profile is called in its store."""
-        return state_name(self.path, self.profile, self.store_root)
+        return state_name(self.home or self.path, self.profile, self.store_root)
 
 
 def load(
@@ -146,9 +148,11 @@ def plan(project: Project, *, only: Sequence[str] = (), refresh: Sequence[str] |
     `refresh` names shots, scenes or LoRAs (`mira` or `mira@hero`) that are made anew where they came from another
     environment; all that did, where it names none.
     """
-    trusted = frozenset(key.id for key in trusted_keys(trust_of(project.path)))
+    here = project.home or project.path  # whom to trust is said here and now, whatever a revision said
+    trusted = frozenset(key.id for key in trusted_keys(trust_of(here)))
     film, store = project.film, Store(project.store_root, trusted=trusted)
-    world = World(project.loaded, project.folder, store, read_lock(project.lock_path), _probe)
+    beside = here.parent  # weights are the machine's: no revision has its own
+    world = World(project.loaded, project.folder, store, read_lock(project.lock_path), _probe, beside)
     deliveries = deliveries_of(film, project.path, project.profile)
     made = outline(film, world, deliveries)
     if world.broken:
@@ -158,9 +162,8 @@ def plan(project: Project, *, only: Sequence[str] = (), refresh: Sequence[str] |
         wanted = _only(made, only)
     state = store.memo.get(project.state_name) or {}
     last: Mapping[str, str] = state.get("made", {})
-    ledger = Ledger(
-        dict(state.get("delivered", {})), project.folder, store.sources.digest, declared=bool(film.deliver)
-    )
+    delivered = {} if project.home else dict(state.get("delivered", {}))
+    ledger = Ledger(delivered, project.folder, store.sources.digest, declared=bool(film.deliver))
     elsewhere = Elsewhere(store, None if refresh is None else _subjects(made, refresh))
     resolution = resolve(wanted, store.records.find, store.records.get, last, elsewhere.refused)
     for name, planned in resolution.steps.items():

@@ -297,7 +297,7 @@ class Scheduler:
             params=dict(step.params),
             inputs=dict(task.digests),
             outputs=outputs,
-            provenance={**done.provenance, **self.stamp},
+            provenance={**done.provenance, **_weights(step), **self.stamp},
             seconds=done.seconds,
             made_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             environment=environment_of(done.provenance) if step.device else "",
@@ -332,6 +332,12 @@ class Scheduler:
     def _finish(self, fate: Finished) -> None:
         self.finished[fate.step] = fate
         self.on_event(fate)
+
+
+def _weights(step: Step) -> dict[str, Any]:
+    """Which weights a step's model has, by the names that people know: the key holds their digest."""
+    known = {name: step.hints[name] for name in ("name", "repo", "commit") if step.hints.get(name)}
+    return {"model": known} if step.device and known else {}
 
 
 def graph_of(steps: Iterable[Step]) -> nx.DiGraph[str]:

@@ -51,17 +51,19 @@ def remember(
     folders: Sequence[str],
     results: Sequence[str],
     outputs: Sequence[str],
+    told: Sequence[str],
     steps: Mapping[str, str],
 ) -> None:
     """Keep a snapshot of a finished build.
 
-    `sources`: digest by path, `folders`, `outputs`: paths from the film's folder; `weights`: files of models;
-    `results`: digests of blobs; `steps`: kind by name. Nothing is kept if a source changed while it was built.
+    `sources`: digest by path, `folders`, `outputs`, `told` (what lies beside outputs and is none): paths from the
+    film's folder; `weights`: files of models; `results`: digests of blobs; `steps`: kind by name. Nothing is kept if
+    a source changed while it was built.
     """
     folder = film.parent
     if not all(store.sources.unchanged(folder / path, digest) for path, digest in sources.items()):
         return
-    beside = [*sources, *outputs]
+    beside = [*sources, *outputs, *told]
     store.memo.put(
         _name(film, profile, store.root),
         {

@@ -23,6 +23,7 @@ COMMANDS = {
     "fetch": "Download the weights that the film needs; afterwards all works offline.",
     "take": "Render a fresh take of a shot.",
     "pick": "Choose the take that is in the cut.",
+    "diff": "Which shots, LoRAs and cuts differ between git revisions, and in what.",
     "status": "The film at a glance: a row a shot.",
     "show": "Where a shot, a take, a LoRA or a delivered file came from.",
     "models": "The families of models, with their facts.",

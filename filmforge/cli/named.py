@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filmforge.errors import UsageError
@@ -19,6 +20,9 @@ def steps_named(planned: Plan, name: str) -> list[Planned]:
     steps = planned.steps
     if name in steps:
         return [steps[name]]
+    delivered = [n for n, d in planned.outline.deliveries.items() if _delivers(planned, n, d.file, name)]
+    if delivered:
+        return [p for p in steps.values() if p.step.kind == "cut" and p.step.subject in delivered]
     found = [
         p
         for p in steps.values()
@@ -29,11 +33,20 @@ def steps_named(planned: Plan, name: str) -> list[Planned]:
     ]
     if found:
         return found
-    delivered = [n for n, d in planned.outline.deliveries.items() if name in (d.file, n)]
-    if delivered:
-        return [p for p in steps.values() if p.step.kind == "cut" and p.step.subject in delivered]
     from filmforge.language.nearest import nearest
 
     near = nearest(name, sorted({*steps, *(p.step.subject for p in steps.values())}))
     hint = f"; did you mean '{near}'?" if near else "; filmforge plan --all FILM lists all steps"
     raise UsageError(f"nothing in the film is called '{name}'{hint}")
+
+
+def _delivers(planned: Plan, delivery: str, file: str, name: str) -> bool:
+    """Whether `name` means what is delivered as `file`: its name, its path from the film or from here, its captions."""
+    from filmforge.planning.deliveries import caption_file
+    from filmforge.provenance import sidecar_of
+
+    files = (file, caption_file(file), sidecar_of(file))
+    if name in (delivery, *files):
+        return True
+    here = Path(name).absolute()
+    return any(here == (planned.project.folder / one).absolute() for one in files)

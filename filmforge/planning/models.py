@@ -49,6 +49,12 @@ class ResolvedModel:
         }
 
     @property
+    def hints(self) -> dict[str, Any]:
+        """What a step needs to load the model, and what is told of it afterwards; nothing of it enters a key."""
+        pin = self.weights
+        return {"folder": pin.folder, "name": self.name, "repo": pin.repo, "commit": pin.commit}
+
+    @property
     def drawn(self) -> bool:
         """Whether its pictures are drawn cards, for which nothing is loaded."""
         return self.facts.id == "animatic"

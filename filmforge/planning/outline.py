@@ -164,7 +164,7 @@ class _Pictures:
             shared |= {"frames": 1, "size": [*film.size]}
             inputs = {}
         affinity = "" if model.drawn else f"{model.name} {[entry['who'] for entry in loras]}"
-        hints = {"folder": model.weights.folder, "name": model.name}
+        hints = model.hints
         picked, seeds = seeds_of(film, scene, shot)
         for seed in dict.fromkeys((*seeds, picked)):
             name = f"render/{placed.name}@{seed}"

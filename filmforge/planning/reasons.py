@@ -64,7 +64,7 @@ def differences(
 
     `params` and `inputs` are those of the last time; `now` maps the roles whose digests are known by now.
     """
-    found = list(_params("", params, step.params))
+    found = list(differing("", params, step.params))
     for role in sorted({*inputs, *step.inputs}):
         if role not in step.inputs:
             found.append(Reason.of_input(role, "gone", "no longer used"))
@@ -89,7 +89,8 @@ def waiting(step: Step, stale: set[str]) -> list[Reason]:
     ]
 
 
-def _params(path: str, before: Any, after: Any) -> Iterator[Reason]:
+def differing(path: str, before: Any, after: Any) -> Iterator[Reason]:
+    """One reason for each value that differs between two pieces of plain data, by its path under `path`."""
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in [*after, *(k for k in before if k not in after)]:
             here = f"{path}.{key}" if path else str(key)
@@ -98,11 +99,11 @@ def _params(path: str, before: Any, after: Any) -> Iterator[Reason]:
             elif key not in after:
                 yield Reason.of_param(here, before[key], ABSENT)
             else:
-                yield from _params(here, before[key], after[key])
+                yield from differing(here, before[key], after[key])
     elif isinstance(before, (list, tuple)) and isinstance(after, (list, tuple)):
         if len(before) == len(after) and all(isinstance(x, Mapping) for x in (*before, *after)):
             for index, (a, b) in enumerate(zip(before, after, strict=True)):
-                yield from _params(f"{path}[{index}]", a, b)
+                yield from differing(f"{path}[{index}]", a, b)
         elif list(before) != list(after):
             yield Reason.of_param(path, before, after)
     elif before != after or type(before) is not type(after):

@@ -44,7 +44,7 @@ def training_step(
         "seed": declared.seed or 0,
         "captions": [caption_of(written, trigger, character.looks) for _, written in ordered],
     }
-    hints = {"folder": model.weights.folder, "name": model.name}
+    hints = model.hints
     # A name of its own keeps trainings apart from renders: they change the model's LoRAs as they go.
     return Step(
         "lora",

@@ -51,6 +51,8 @@ _PARAMS = {
     "picture.fit": "fit",
     "frame": "the frame that is taken",
 }
+_PHOTOS = ("its photos changed", "its photos changed")
+"""They are numbered in the order of their digests, so that one more moves the others: no count would be true."""
 _TRACK = re.compile(r"tracks\[(\d+)\]\.(\w+)").fullmatch
 _LORA = re.compile(r"loras\[(\d+)\]\.(\w+)").fullmatch
 _TRACK_WORDS = {"gain": "level", "duck": "ducking", "at": "place", "offset": "beginning"}
@@ -89,7 +91,9 @@ class Words:
             words = self._reason(planned.step, reason)
             if words not in said:
                 said.append(words)
-        return said + [one if count == 1 else f"{count} {many}" for (one, many), count in alike.items()]
+        for (one, many), count in alike.items():
+            said.append(one if count == 1 or one == many else f"{count} {many}")
+        return said
 
     def subject(self, step: Step) -> str:
         """What a step is about, as one speaks of it: a shot, a take, somebody's LoRA, the sound, the film."""
@@ -166,8 +170,9 @@ def changed_words(before: str, after: str) -> tuple[str, str]:
         for tag, a, b, c, d in matcher.get_opcodes():
             if tag != "equal":
                 back = 1 if a and c else 0
-                olds.append(" ".join(old[a - back : b]))
-                news.append(" ".join(new[c - back : d]))
+                ahead = 1 if a == b or c == d else 0  # nothing stands on one side: show what surrounds it
+                olds.append(" ".join(old[a - back : b + ahead]))
+                news.append(" ".join(new[c - back : d + ahead]))
         return _few(" … ".join(olds)), _few(" … ".join(news))
     return _few(before), _few(after)
 
@@ -175,7 +180,7 @@ def changed_words(before: str, after: str) -> tuple[str, str]:
 def _one_and_many(reason: Reason) -> tuple[str, str]:
     """What a piece of the cut or a photo became, and what several did."""
     if reason.role.startswith("photo."):
-        return "a photo changed", "photos changed"
+        return _PHOTOS
     if reason.how == "waits":
         return "a piece of the cut may come out different", "pieces of the cut may come out different"
     return "a piece of the cut changed", "pieces of the cut changed"
@@ -187,17 +192,22 @@ def _few(text: str) -> str:
 
 
 def _param(step: Step, reason: Reason) -> str:
-    name, before, after = _named(step, reason.path), reason.before, reason.after
+    return change(_named(step, reason.path), reason, text=reason.path in _TEXTS)
+
+
+def change(name: str, reason: Reason, *, text: bool, unit: str = "") -> str:
+    """That the value called `name` differs, and how. Of a `text` only the words that do; `unit` follows numbers."""
+    before, after = reason.before, reason.after
     if before is ABSENT:
-        return f"{name} is {_value(after)}, which is new"
+        return f"{name} is {_value(after, unit)}, which is new"
     if after is ABSENT:
         return f"{name} is gone"
-    if reason.path in _TEXTS and isinstance(before, str) and isinstance(after, str):
+    if text and isinstance(before, str) and isinstance(after, str):
         old, new = changed_words(before, after)
         return f'{name} changed ("{old}" -> "{new}")'
     if isinstance(before, (list, dict)) and not _pair(before):
         return f"{name} changed"
-    return f"{name} changed ({_value(before)} -> {_value(after)})"
+    return f"{name} changed ({_value(before, unit)} -> {_value(after, unit)})"
 
 
 def _named(step: Step, path: str) -> str:
@@ -219,14 +229,14 @@ def _pair(value: Any) -> bool:
     return isinstance(value, (list, tuple)) and len(value) == 2 and all(isinstance(v, int) for v in value)
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, unit: str = "") -> str:
     if _pair(value):
         return f"{value[0]}x{value[1]}"
     if isinstance(value, str):
         if re.fullmatch(r"[0-9a-f]{64}", value):
             return value[:12]
         return f'"{_few(value)}"' if " " in value else value
-    return "none" if value is None else str(value)
+    return "none" if value is None else f"{value}{unit if isinstance(value, int) else ''}"
 
 
 def _role(role: str) -> str:

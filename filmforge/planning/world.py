@@ -31,13 +31,14 @@ Probe = Callable[[Path], Mapping[str, Any]]
 
 @dataclass(slots=True)
 class World:
-    """The files around one film. `probe` is asked once for each content."""
+    """The files around one film. `probe` is asked once for each content; weights are looked for `beside`."""
 
     loaded: Loaded
     folder: Path
     store: Store
     lock: Lock
     probe: Probe
+    beside: Path
     notes: list[str] = field(default_factory=list)
     broken: list[Problem] = field(default_factory=list)
     read: dict[str, str] = field(default_factory=dict)
@@ -183,10 +184,10 @@ class World:
             return Pinned(digest=facts.id)
         locked = self.lock.weights.get(name)
         revision = declared.revision
-        if locked and locked.commit and locked.family == facts.id:
+        if locked and locked.pins(facts.id, declared.weights or facts.weights, declared.revision):
             revision = locked.commit
         try:
-            found = find(facts, declared.weights, revision, self.folder, hasher=self.store.sources.digest)
+            found = find(facts, declared.weights, revision, self.beside, hasher=self.store.sources.digest)
         except WeightsError as error:
             if locked and locked.family == facts.id and locked.digest:
                 self.notes.append(str(error))

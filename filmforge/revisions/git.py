@@ -52,6 +52,7 @@ class Repository:
                 )
             root = Path(top.decode("utf-8", "surrogateescape").rstrip("\n"))
         self.bare = bare == "true"
+        self._git_dir = Path(git_dir)
         beneath = os.path.relpath(Path(self.folder).resolve(), root.resolve())
         inside = Path(beneath) / film.relative_to(self.folder)
         self.film = inside.as_posix()
@@ -101,6 +102,16 @@ class Repository:
         if said is None:
             raise UsageError(f"git cannot read {entry.path}; `git fsck` says what the repository lacks")
         return said
+
+    def tracks(self, file: Path) -> bool:
+        """Whether git holds `file`, or anything in that folder, as of the index."""
+        return bool(self._ask("ls-files", "-z", "--", str(file.absolute())))
+
+    def large_file(self, digest: str) -> Path:
+        """Where Git LFS keeps the file with this SHA-256, if it was fetched (its specification, under "Storage")."""
+        said = self._ask("rev-parse", "--path-format=absolute", "--git-common-dir")
+        common = Path(os.fsdecode(said).rstrip("\n")) if said else self._git_dir
+        return common / "lfs" / "objects" / digest[:2] / digest[2:4] / digest
 
     def _command(self, *arguments: str) -> list[str]:
         return ["git", "-C", str(self.folder), *_QUIET, *arguments]

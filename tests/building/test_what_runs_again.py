@@ -5,13 +5,19 @@ What runs is decided by the real language, planner, store and scheduler; see `st
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 import filmforge
+from filmforge.building import environment
 from tests.building.studio import Edit, Studio, swap, write_cube
-from tests.media import write_clip, write_photo
+from tests.language.conftest import safetensors
+from tests.media import write_clip, write_photo, write_sound
+
+POCKET = Path(filmforge.__file__).parent / "weights/pocket"
 
 ROWS: dict[str, tuple[Edit, dict[str, int]]] = {
     "comments, order of keys, style": (
@@ -84,6 +90,50 @@ ROWS: dict[str, tuple[Edit, dict[str, int]]] = {
         swap("hero: {use: pocket}", "hero: {use: pocket, steps: 3}"),
         {"render": 6, "frame": 1, "segment": 6, "cut": 1},
     ),
+    "camera": (
+        swap('jumps", lasts', 'jumps", camera: slow pan, lasts'),
+        {"render": 1, "segment": 2, "cut": 1},
+    ),
+    "a shot's negative": (
+        swap('jumps", lasts', 'jumps", negative: rain, lasts'),
+        {"render": 1, "segment": 2, "cut": 1},
+    ),
+    "reorder scenes": (
+        lambda text: _scenes_swapped(text),
+        # `wide` is no longer first and `gull` no longer after `many`: hard cuts, which touch no piece
+        {"mix": 1, "cut": 1},
+    ),
+    "captions burnt, says text": (
+        lambda text: swap("captions: file", "captions: burn")(swap("text: Hello.", "text: Goodbye.")(text)),
+        {"segment": 1, "cut": 1},
+    ),
+    "a line's recording": (swap("audio: audio/line.wav", "audio: audio/theme.wav"), {"mix": 1, "cut": 1}),
+    "a style's grade": (swap("heavy rain, lut: looks/storm.cube", "heavy rain"), {"segment": 4, "cut": 1}),
+    "a style's words, not said by its grade": (
+        swap("prompt: heavy rain, lut", "prompt: snow, lut"),
+        {"render": 4, "frame": 1, "segment": 4, "cut": 1},  # wide, close, and both takes of many
+    ),
+    "delivered codec": (
+        swap("captions: file", "captions: file\ndeliver: {main: {file: out/copy.mov, codec: prores}}"),
+        {"segment": 9, "cut": 1},
+    ),
+    "a take added": (swap("takes: [1, 2]", "takes: [1, 2, 3]"), {"render": 1}),
+    "a LoRA's weight": (
+        swap("photos: photos/mira", "photos: photos/mira, lora: {weight: 0.5}"),
+        {"render": 2, "frame": 1, "segment": 2, "cut": 1},
+    ),
+    "a model's guidance": (
+        swap("hero: {use: pocket}", "hero: {use: pocket, guidance: 2.0}"),
+        {"render": 6, "frame": 1, "segment": 6, "cut": 1},
+    ),
+    "a model's size": (
+        swap("hero: {use: pocket}", "hero: {use: pocket, size: 128x96}"),
+        {"render": 6, "frame": 1, "segment": 6, "cut": 1},
+    ),
+    "a model that renders nothing": (
+        swap("spare: {use: pocket, steps: 4}", "spare: {use: pocket, steps: 5}"),
+        {},
+    ),
     "a model's precision": (
         swap("hero: {use: pocket}", "hero: {use: pocket, precision: bf16}"),
         {"lora": 2, "render": 6, "frame": 1, "segment": 6, "cut": 1},
@@ -98,6 +148,12 @@ def test_edit_runs_again_what_it_touches_and_nothing_else(studio: Studio, name: 
     studio.edit(edit)
     assert studio.build().ran == expected
     assert studio.build().ran == {}
+
+
+def _scenes_swapped(text: str) -> str:
+    head, one, rest = re.split(r"(?=  - id: one\n)|(?=  - id: two\n)", text)
+    two, tail = rest.split("music:", 1)
+    return f"{head}{two}{one}music:{tail}"
 
 
 def test_nothing(studio: Studio) -> None:
@@ -129,10 +185,119 @@ class TestFiles:
         # wide, close, the dissolve into many, and many: what wears the style `storm`
         assert studio.build().ran == {"segment": 4, "cut": 1}
 
+    def test_sound_bytes(self, studio: Studio) -> None:
+        """Other bytes in a sound: the mix, and no piece of the picture."""
+        write_sound(studio.folder / "audio/line.wav", 0.5, hertz=500.0)
+        studio.build()
+        assert studio.kinds() == {"mix": 1, "cut": 1}
+
+    def test_a_photos_caption(self, studio: Studio) -> None:
+        """Words beside a photo are part of the training."""
+        (studio.folder / "photos/mira/0.txt").write_text("mira from the side", encoding="utf-8")
+        studio.build()
+        assert studio.kinds() == {"lora": 1, "render": 2, "frame": 1, "segment": 2, "cut": 1}
+
     def test_touched(self, studio: Studio) -> None:
         """The same bytes with other times are the same file."""
         (studio.folder / "photos/mira/0.png").touch()
         assert studio.build().ran == {}
+
+
+class TestLoraFiles:
+    @pytest.fixture
+    def worn(self, studio: Studio) -> Studio:
+        """The film with a LoRA file in the style `plain`, which `free` wears; built."""
+        (studio.folder / "loras").mkdir()
+        (studio.folder / "loras/plain.safetensors").write_bytes(safetensors(("transformer.x.lora_A",)))
+        studio.edit(
+            swap("plain: {prompt: daylight}", "plain: {prompt: daylight, lora: loras/plain.safetensors}")
+        )
+        studio.build()
+        assert studio.kinds() == {"render": 1, "segment": 2, "cut": 1}
+        return studio
+
+    def test_touched(self, worn: Studio) -> None:
+        """Written again with the same bytes, or under another name, a LoRA file is the same LoRA."""
+        file = worn.folder / "loras/plain.safetensors"
+        file.write_bytes(file.read_bytes())
+        worn.build()
+        assert worn.ran == set()
+        file.rename(file.with_name("day.safetensors"))
+        worn.edit(swap("loras/plain.safetensors", "loras/day.safetensors"))
+        worn.build()
+        assert worn.ran == set()
+
+    def test_other_bytes(self, worn: Studio) -> None:
+        """Another LoRA in the same file renders what wears it."""
+        file = worn.folder / "loras/plain.safetensors"
+        file.write_bytes(safetensors(("transformer.x.lora_A", "transformer.x.lora_B")))
+        worn.build()
+        assert worn.kinds() == {"render": 1, "segment": 2, "cut": 1}
+
+
+class TestWeights:
+    def test_the_same_elsewhere(self, studio: Studio) -> None:
+        """Weights are known by their content: a copy of them in another folder renders nothing."""
+        shutil.copytree(POCKET, studio.folder / "weights", symlinks=True)
+        studio.edit(swap("hero: {use: pocket}", "hero: {use: pocket, weights: ./weights}"))
+        studio.build()
+        assert studio.ran == set()
+
+    def test_others(self, studio: Studio) -> None:
+        """Other weights train and render all that they are used for, and nothing else."""
+        shutil.copytree(POCKET, studio.folder / "weights")
+        config = studio.folder / "weights/transformer/config.json"
+        config.write_text(config.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+        studio.edit(swap("hero: {use: pocket}", "hero: {use: pocket, weights: ./weights}"))
+        studio.build()
+        assert studio.kinds() == {"lora": 2, "render": 6, "frame": 1, "segment": 6, "cut": 1}
+
+
+class TestRate:
+    @pytest.mark.parametrize("same", [True, False])
+    def test_fps(self, studio: Studio, same: bool) -> None:
+        """Another rate of the film renders only what needs another number of the model's frames: here, nothing.
+
+        The first frame of `close` is looked for anew. It is the same moment: were it another picture, `close`, and
+        only `close`, would render.
+        """
+        cutoff = ("frame/one/close",) if same else ()
+        studio.edit(swap("{mira} walks", "{mira} strolls"))
+        studio.build(cutoff)
+        studio.edit(swap("size: 64x36", "size: 64x36\nfps: 12"))
+        studio.build(cutoff)
+        expected = {"frame": 1, "plate": 2, "segment": 9, "mix": 1, "cut": 1}
+        assert studio.kinds() == (expected if same else expected | {"render": 1})
+
+
+class TestTheMachine:
+    def test_jobs(self, studio: Studio) -> None:
+        """How many steps run at once is no part of any."""
+        studio.build(jobs=7)
+        assert studio.ran == set()
+
+    def test_a_store_that_moved(self, studio: Studio, tmp_path: Path) -> None:
+        """A store is used wherever it lies; an empty one has nothing."""
+        (studio.folder / ".filmforge").rename(tmp_path / "store")
+        studio.build(store=tmp_path / "store")
+        assert studio.ran == set()
+        studio.build(store=tmp_path / "empty")
+        assert studio.kinds() == {
+            "lora": 2,
+            "render": 6,
+            "frame": 1,
+            "plate": 3,
+            "segment": 9,
+            "mix": 1,
+            "cut": 1,
+        }
+
+    def test_an_upgrade(self, studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Other versions of everything run nothing; see `test_environment.py` for what is said of them."""
+        monkeypatch.setattr(filmforge, "__version__", "99.0")
+        monkeypatch.setattr(environment, "versions_here", lambda: {"filmforge": "99.0", "torch": "99.0"})
+        studio.build()
+        assert studio.ran == set()
 
 
 class TestEarlyCutoff:
