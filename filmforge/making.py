@@ -26,6 +26,7 @@ from filmforge.store.records import Record
 
 if TYPE_CHECKING:
     from filmforge.building.scheduler import Scheduler
+    from filmforge.store.mirror import Mirror
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ def build(
     keep_going: bool = False,
     locked: bool = False,
     refresh: Sequence[str] | None = None,
+    share: bool = False,
     executor: Executor | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> BuildResult:
@@ -57,11 +59,13 @@ def build(
 
     `kinds` and `steps` narrow the build to steps of those kinds, or by full name, and what they are made from.
     `refresh` makes anew what came from another environment: all of it, or of the shots, scenes and LoRAs it names.
+    `share` puts what the film is made of into its mirror; without it, the mirror is only read.
     `executor` carries steps out instead of the workers of this machine.
     Raises FilmError for what cannot be carried out, before anything runs. A failed step does not raise: the
     result says so.
     """
     from filmforge.building.local import LocalExecutor
+    from filmforge.building.mirroring import open_mirror
     from filmforge.building.scheduler import Scheduler, graph_of
 
     began = time.monotonic()
@@ -73,7 +77,15 @@ def build(
         planned.resolution.steps = {n: p for n, p in planned.steps.items() if n in kept}
     if planned.refused:
         raise FilmError(planned.refused)
-    if not keep_going:
+    mirror = open_mirror(
+        project.film.store if share or planned.resolution.stale() else None,
+        project.path,
+        store,
+        share=share,
+        locked=locked,
+        note=lambda words: on_event(Noted(words)),
+    )
+    if not keep_going and mirror is None:  # a mirror may have all that weights would be needed for
         _weights_are_here(planned)
     revision = revision_here(project.path) if planned.resolution.stale() else None
     _pin(project, planned, locked)
@@ -85,6 +97,8 @@ def build(
     told: list[str] = []
 
     def on_made(step: Step, record: Record) -> None:
+        if mirror is not None:
+            mirror.share(record)
         if step.kind != "cut":
             return
         delivery = planned.outline.deliveries[step.subject]
@@ -111,6 +125,7 @@ def build(
         estimates=planned.estimates,
         refused=planned.anew,
         stamp={"film": revision} if revision else {},
+        mirror=mirror,
         keep_going=keep_going,
     )
     for weights, texts in _texts(planned).items():
@@ -119,6 +134,9 @@ def build(
         with store.keep(p.key for p in planned.steps.values() if p.key is not None) as lease:
             scheduler.claim = lease.add
             scheduler.run()
+            if mirror is not None:
+                mirror.finish()
+                _told(mirror, on_event)
     finally:
         carrier.close()
         known = (
@@ -145,6 +163,14 @@ def build(
         _remember(project, planned, scheduler.records, delivered, told)
     on_event(done)
     return BuildResult(done, planned)
+
+
+def _told(mirror: Mirror, on_event: Callable[[Event], None]) -> None:
+    """Say what went to and fro."""
+    if mirror.fetched:
+        on_event(Noted(f"{mirror.fetched} results came from the mirror"))
+    if mirror.filled:
+        on_event(Noted(f"{mirror.filled} results went to the mirror"))
 
 
 def _remember(

@@ -29,6 +29,16 @@ def lock_of(film: Path) -> Path:
     return film.with_suffix(".lock")
 
 
+def trust_of(film: Path) -> Path:
+    """`film.trust` beside `film.yaml`: whose results this film accepts from its mirror."""
+    return film.with_suffix(".trust")
+
+
+def settings_folder() -> Path:
+    """Where what belongs to this user lies: the signing key."""
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "filmforge"
+
+
 def state_name(film: Path, profile: str | None, store: Path) -> str:
     """What the state of a film and profile is called in a store. It survives a move of a project with its store."""
     outside = "" if store.absolute() == default_store(film).absolute() else str(film.resolve())

@@ -18,7 +18,7 @@ from filmforge.building.estimates import Estimates
 from filmforge.errors import FilmError, Problem, UsageError
 from filmforge.language.film import Delivery, Film
 from filmforge.language.load import Loaded, load_with_source
-from filmforge.places import film_file, lock_of, state_name, store_of
+from filmforge.places import film_file, lock_of, state_name, store_of, trust_of
 from filmforge.planning.deliveries import Ledger, delivered_outputs, deliveries_of
 from filmforge.planning.lock import read_lock
 from filmforge.planning.outline import Outline, outline
@@ -27,6 +27,7 @@ from filmforge.planning.step import Step
 from filmforge.planning.supported import unsupported
 from filmforge.planning.world import World
 from filmforge.store import Store
+from filmforge.store.signing import trusted_keys
 
 if TYPE_CHECKING:
     from filmforge.planning.words import Words
@@ -134,6 +135,7 @@ class Plan:
                 "shots": len(timeline.shots),
             },
             "elsewhere": [{"step": name, "differs": differs} for name, differs in self.elsewhere.items()],
+            "mirror": {"at": self.project.film.store, "asked": False} if self.project.film.store else None,
             "notes": self.notes,
             "not_yet": [str(p) for p in self.refused],
         }
@@ -146,8 +148,10 @@ def plan(project: Project, *, only: Sequence[str] = (), refresh: Sequence[str] |
     `refresh` names shots, scenes or LoRAs (`mira` or `mira@hero`) that are made anew where they came from another
     environment; all that did, where it names none.
     """
-    film, store = project.film, Store(project.store_root)
-    beside = (project.home or project.path).parent  # weights are the machine's: no revision has its own
+    here = project.home or project.path  # whom to trust is said here and now, whatever a revision said
+    trusted = frozenset(key.id for key in trusted_keys(trust_of(here)))
+    film, store = project.film, Store(project.store_root, trusted=trusted)
+    beside = here.parent  # weights are the machine's: no revision has its own
     world = World(project.loaded, project.folder, store, read_lock(project.lock_path), _probe, beside)
     deliveries = deliveries_of(film, project.path, project.profile)
     made = outline(film, world, deliveries)

@@ -28,8 +28,13 @@ from filmforge.store.records import Record
 if TYPE_CHECKING:
     import networkx as nx
 
+    from filmforge.store.mirror import Mirror
+
 WAIT = 0.5
 """Seconds between two looks at steps that another build is making."""
+
+MIRROR_WAIT = 0.01
+"""Seconds between two looks at what the mirror has answered."""
 
 OnMade = Callable[[Step, Record], None]
 """Called when a step's result is known, before anything that rests on it starts. Raises to fail the step."""
@@ -52,6 +57,7 @@ class Scheduler:
         claim: Callable[[list[str]], None] = lambda keys: None,
         refused: Refused = lambda step, record: None,
         stamp: Mapping[str, Any] | None = None,
+        mirror: Mirror | None = None,
         keep_going: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -63,6 +69,9 @@ class Scheduler:
         self.records: dict[str, Record] = {n: p.record for n, p in planned.items() if p.record is not None}
         self.finished: dict[str, Finished] = {}
         self.made: dict[str, str] = {}
+        self.mirror = mirror
+        self._answered: set[str] = set()  # steps that the mirror was asked for
+        self._asking: dict[str, list[str]] = {}  # key -> steps whose result the mirror is asked for
         self._order = {name: index for index, name in enumerate(planned)}
         self._missing = dict.fromkeys(planned, 0)
         self._new: set[str] = set()  # all that they are made from is there; not looked up yet
@@ -91,12 +100,15 @@ class Scheduler:
                 if not self._missing[name]:
                     self._new.add(name)
         try:
-            while self._new or self._ready or self._running or self._elsewhere:
+            while self._new or self._ready or self._running or self._elsewhere or self._asking:
                 self._look_elsewhere()
+                self._hear_mirror()
                 self._start_ready()
                 if self._running:
-                    for message in self.executor.wait(WAIT):
+                    for message in self.executor.wait(MIRROR_WAIT if self._asking else WAIT):
                         self._hear(message)
+                elif self._asking:
+                    time.sleep(MIRROR_WAIT)
                 elif self._elsewhere and not (self._new or self._ready):
                     time.sleep(WAIT / 5)
         finally:
@@ -117,6 +129,7 @@ class Scheduler:
             self._new.clear()
             self._ready.clear()
             self._elsewhere.clear()
+            self._asking.clear()
             return
         lanes: tuple[Lane, ...] = ("device", "media")
         if not any(self.executor.room(lane) > 0 for lane in lanes):
@@ -153,7 +166,8 @@ class Scheduler:
         found = [name for name in new if self._known(name) is not None]
         # Results from before this build; those that it makes itself are left alone by `gc` anyway.
         self.claim([self._key(name)[0] for name in found])
-        self._ready |= new.difference(found)
+        for name in new.difference(found):
+            self._ask_or_make(name)
         for name in sorted(found, key=self._order.__getitem__):
             record = self._known(name)
             if record is None:  # dropped before it was claimed
@@ -161,6 +175,23 @@ class Scheduler:
                 continue
             # A step planned to run although its result is known had its delivered file missing or damaged.
             self._accept(name, record, "ran" if self.planned[name].record is not None else "cached", 0.0)
+
+    def _ask_or_make(self, name: str) -> None:
+        """Ask the mirror for a result that is not here, once; without one, the step is to be made."""
+        key = self._key(name)[0]
+        if self.mirror is None or name in self._answered or self.planned[name].anew:
+            self._ready.add(name)
+            return
+        self._answered.add(name)
+        if key not in self._asking:
+            self.mirror.ask(key)
+        self._asking.setdefault(key, []).append(name)
+
+    def _hear_mirror(self) -> None:
+        """What the mirror had is looked up like anything else; what it lacks is to be made."""
+        for key, here in self.mirror.answers().items() if self.mirror is not None else ():
+            for name in self._asking.pop(key, ()):
+                (self._new if here else self._ready).add(name)
 
     def _known(self, name: str) -> Record | None:
         """The record of a step whose inputs are all there, unless it does not count."""

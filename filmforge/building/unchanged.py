@@ -15,7 +15,7 @@ from typing import Any
 
 from filmforge import __version__
 from filmforge.building.events import FilmDone, Finished
-from filmforge.places import lock_of, state_name
+from filmforge.places import lock_of, state_name, trust_of
 from filmforge.store import Store
 
 
@@ -25,13 +25,13 @@ def _signature(path: str) -> list[int]:
 
 
 def _asked(film: Path, profile: str | None, overrides: Sequence[str]) -> str:
-    """What was asked for, as one digest: the film's text, its lock, and the options that change the film."""
-    lock = lock_of(film)
+    """What was asked for, as one digest: the film's text, its lock, whom it trusts, and the options."""
+    beside = [lock_of(film), trust_of(film)]
     parts = [
         __version__,
         repr((profile, list(overrides))),
         hashlib.sha256(film.read_bytes()).hexdigest(),
-        hashlib.sha256(lock.read_bytes()).hexdigest() if lock.exists() else "",
+        *(hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "" for path in beside),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -43,6 +43,7 @@ class _Build(click.Command):
     metavar="[SHOT]",
     help="Make anew what came from another environment: all of it, or this shot, scene or LoRA's.",
 )
+@click.option("--share", is_flag=True, help="Put results into the film's mirror (store:), signed by you.")
 @json_option
 def build(
     film: Path,
@@ -56,6 +57,7 @@ def build(
     locked: bool,
     where: str,
     refresh: tuple[str, ...],
+    share: bool,
     as_json: bool,
 ) -> None:
     """Train what is missing, render what changed, assemble the cut.
@@ -73,7 +75,7 @@ def build(
     if where != "local":
         raise UsageError(f"--on {where}: only this machine (--on local) can be built on yet")
     anew = None if not refresh else () if "" in refresh else refresh  # without a name: all
-    if not (dry_run or only or refresh) and _nothing_to_do(film, profile, overrides, store, as_json):
+    if not (dry_run or only or refresh or share) and _nothing_to_do(film, profile, overrides, store, as_json):
         return
     project = load_project(film, profile, overrides, store)
     if dry_run:
@@ -97,6 +99,7 @@ def build(
             keep_going=keep_going,
             locked=locked,
             refresh=anew,
+            share=share,
             on_event=lambda event: print(json.dumps(event.to_json(), ensure_ascii=False), flush=True),
         )
     else:
@@ -110,6 +113,7 @@ def build(
                 keep_going=keep_going,
                 locked=locked,
                 refresh=anew,
+                share=share,
                 on_event=on_event,
             )
     if not result.ok:

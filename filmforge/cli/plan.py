@@ -77,5 +77,9 @@ def show_plan(planned: Plan, everything: bool = False) -> None:
         click.echo("kept as they are; to make them anew: filmforge build FILM --refresh [SHOT]")
     for note in planned.notes:
         click.echo(f"note: {note}")
+    if planned.project.film.store is not None and counts["run"]:
+        click.echo(
+            f"note: the mirror {planned.project.film.store} is not asked by a plan; a build takes from it what it has"
+        )
     for problem in planned.refused:
         click.echo(f"cannot be built yet: {problem}")

@@ -29,10 +29,11 @@ def _found(loaded: Loaded, models: Iterable[ResolvedModel]) -> Iterator[tuple[st
                 f"'{model.precision}' cannot be carried out yet; declare bf16, fp16 or fp32",
             )
     if film.store is not None:
-        yield (
-            "store",
-            "a mirror of results cannot be used yet; remove the line, or pass --store DIR for a folder",
-        )
+        from filmforge.store.remote import refusal
+
+        problem = refusal(film.store)
+        if problem is not None:
+            yield "store", problem
     for who, character in film.characters.items():
         if character.likeness is not None:
             yield f"characters.{who}.likeness", "likeness cannot be measured yet; remove the line"

@@ -61,7 +61,7 @@ def between(
     repository = Repository(film)
     if repository.bare and len(revisions) == 1:
         raise UsageError("a bare repository has no working copy to compare with; name two revisions")
-    with _room(store_root) as room:
+    with room_for_copies(store_root) as room:
         read: list[Project] = []
         notes: list[str] = []
         commits: list[str | None] = []
@@ -128,7 +128,7 @@ def _notes(revision: Revision) -> list[str]:
 
 
 @contextmanager
-def _room(store_root: Path) -> Iterator[Path]:
+def room_for_copies(store_root: Path) -> Iterator[Path]:
     """A folder to copy revisions to, gone afterwards: in the store, where there is one."""
     if (store_root / "store.json").is_file():
         room = Store(store_root).new_file()

@@ -33,7 +33,8 @@ class Record:
 
     `inputs`: role -> digest, `outputs`: role -> blob. `seconds`: how long the step took. `made_at`: UTC in
     ISO form. `environment`: a short name for what it ran in (versions, device), not part of the key, kept
-    where it can be compared without reading all of the provenance.
+    where it can be compared without reading all of the provenance. `signer`: whose word it is, where it came from
+    a mirror (the id of a key); empty for what was made in this store.
     """
 
     key: str
@@ -46,6 +47,7 @@ class Record:
     seconds: float
     made_at: str
     environment: str = ""
+    signer: str = ""
 
     if not TYPE_CHECKING:
 
@@ -55,7 +57,7 @@ class Record:
             document = self.__dict__.get("_document")
             if document is None or name not in type(self).__dataclass_fields__:
                 raise AttributeError(name)
-            self.__dict__.update(_parsed(document).__dict__)
+            self.__dict__.update(from_document(document).__dict__)
             del self.__dict__["_document"]
             return self.__dict__[name]
 
@@ -73,8 +75,10 @@ class Records:
         quarantine: Quarantine,
         ensure: Callable[[], None],
         temporary: Callable[[], Path],
+        trusted: Callable[[str], bool] = lambda signer: False,
     ) -> None:
         self._prefix = f"{root}/"
+        self._trusted = trusted
         self._root = root
         self._files = files
         self._blobs = blobs
@@ -92,11 +96,13 @@ class Records:
         return found
 
     def find(self, key: str) -> Record | None:
-        """The record of a key if all its outputs are here and undamaged (see `Blobs.has`), else None."""
+        """The record of a key if all its outputs are here and undamaged (see `Blobs.has`), else None.
+
+        None also for what came from a mirror under the name of somebody who is not trusted here: several films may
+        share a store, and one may trust whom another does not.
+        """
         record = self.get(key)
-        if record is None or not all(self._blobs.has(blob.digest) for blob in record.outputs.values()):
-            return None
-        return record
+        return record if record is not None and self._counts(record) else None
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Record]:
         """`get` for many keys: those that have a record."""
@@ -114,12 +120,7 @@ class Records:
 
     def find_many(self, keys: Iterable[str]) -> dict[str, Record]:
         """`find` for many keys: those that have a record whose outputs are all here and undamaged."""
-        has = self._blobs.has
-        return {
-            key: record
-            for key, record in self.get_many(keys).items()
-            if all(has(blob.digest) for blob in record.outputs.values())
-        }
+        return {key: record for key, record in self.get_many(keys).items() if self._counts(record)}
 
     def put(self, record: Record) -> None:
         """File a record, its blobs being stored already; on the disk when this returns. It replaces an older.
@@ -129,7 +130,7 @@ class Records:
         """
         if not _KEY(record.key):
             raise ValueError(f"a record's key is 64 hex digits, not {record.key!r}")
-        document = _document(record)
+        document = to_document(record)
         self._ensure()
         place = self._place(record.key)
         with on_disk("keep a record", self._root):
@@ -171,6 +172,11 @@ class Records:
         found = self._read(Path(self._place(key)))
         return found[2] if found is not None else None
 
+    def _counts(self, record: Record) -> bool:
+        if record.signer and not self._trusted(record.signer):
+            return False
+        return all(self._blobs.has(blob.digest) for blob in record.outputs.values())
+
     def _look(self, key: str) -> tuple[Record | None, bytes | None]:
         """The record, and the line to add to the journal when it did not have it."""
         place = self._place(key)
@@ -203,7 +209,7 @@ class Records:
         except OSError as problem:
             self._quarantine.take(path, f"cannot be read ({problem.strerror})")
             return None
-        record = _parsed(document)
+        record = from_document(document)
         if record is None or record.key != path.stem:
             self._quarantine.take(path, "is damaged", status.st_ino)
             return None
@@ -213,13 +219,15 @@ class Records:
         return f"{self._prefix}{key[:2]}/{key}.json"
 
 
-def _document(record: Record) -> bytes:
+def to_document(record: Record) -> bytes:
+    """The JSON that stands in a record's file, sealed by its checksum."""
     value = {name: getattr(record, name) for name in Record.__dataclass_fields__}
     value["outputs"] = {role: [blob.digest, blob.size] for role, blob in record.outputs.items()}
     return seal(SCHEMA, value)
 
 
-def _parsed(document: bytes) -> Record | None:
+def from_document(document: bytes) -> Record | None:
+    """The record in a document; None where it is damaged, or no record."""
     value = unseal(SCHEMA, document)
     if value is None:
         return None
@@ -233,17 +241,18 @@ def _parsed(document: bytes) -> Record | None:
 def _line(now: bytes, record: Record, document: bytes) -> bytes:
     # Canonical JSON has neither raw tabs nor newlines: inside texts they are escaped.
     outputs = {role: [blob.digest, blob.size] for role, blob in record.outputs.items()}
-    return b"\t".join((now, canonical([record.environment, outputs]), document[:-1]))
+    return b"\t".join((now, canonical([record.environment, outputs, record.signer]), document[:-1]))
 
 
 def _unpacked(key: str, line: bytes) -> Record:
     _, head, document = line.split(b"\t", 2)
-    environment, outputs = _decode(head.decode("utf-8", "surrogatepass"))[0]
+    environment, outputs, *signer = _decode(head.decode("utf-8", "surrogatepass"))[0]
     record = Record.__new__(Record)
     record.__dict__.update(
         key=key,
         outputs={role: Blob(digest, size) for role, (digest, size) in outputs.items()},
         environment=environment,
+        signer="".join(signer),  # lines of before there were mirrors have none
         _document=document + b"\n",
     )
     return record

@@ -47,6 +47,7 @@ class Store:
 
     `readonly`: never write, not even a cache; damaged files are reported and stay where they are. A store in
     a place that cannot be written to can also be read without it. `warn` is told of each damaged file, once.
+    `trusted`: ids of keys; what came from a mirror counts only if one of them signed it.
     Raises StoreError when the folder is no store, or one of a later version.
     """
 
@@ -57,9 +58,11 @@ class Store:
         readonly: bool = False,
         files: Files | None = None,
         warn: Callable[[str], None] | None = None,
+        trusted: Set[str] = frozenset(),
     ) -> None:
         self.root = root.absolute()
         self.readonly = readonly
+        self._trusted: set[str] = set(trusted)
         self.files = files or Files()
         self._ready = False
         heartbeat = Heartbeat(self.files)
@@ -94,6 +97,7 @@ class Store:
             quarantine=quarantine,
             ensure=self._ensure,
             temporary=self._temporary,
+            trusted=self._trusted.__contains__,
         )
         self.sources = SourceIndex(journal("sources"))
         self.memo = Memo(
@@ -104,6 +108,10 @@ class Store:
             temporary=self._temporary,
         )
         self._version()
+
+    def trust(self, signers: Iterable[str]) -> None:
+        """Let what these keys signed count as well."""
+        self._trusted.update(signers)
 
     def new_file(self, suffix: str = "") -> Path:
         """A path for a file (or folder) that does not exist yet, in the store's own file system."""

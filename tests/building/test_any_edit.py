@@ -20,7 +20,7 @@ from benchmarks.trivial import TrivialExecutor
 from filmforge.building.executor import Task
 from filmforge.store.files import Files
 from tests.building.studio import write_cube
-from tests.building.table import Film, Shot, steps_of, mended
+from tests.building.table import Film, Shot, mended, steps_of
 from tests.media import write_photo, write_sound
 
 WORDS = ("fox runs", "fox jumps", "bear sits", "bear waves", "bird sings")
