@@ -16,7 +16,7 @@ from filmforge.cli.options import json_option, print_json
 @json_option
 def models(family: str | None, as_json: bool) -> None:
     """List the families of models that a film can name in `use`; with FAMILY, all that is known of one."""
-    from filmforge.video_models.facts import FAMILIES, facts_of
+    from filmforge.video_models.facts import facts_of, families
 
     if family is not None:
         facts = _plain(facts_of(family))
@@ -28,7 +28,7 @@ def models(family: str | None, as_json: bool) -> None:
                 click.echo(f"{key}: {_text(value)}")
         return
     if as_json:
-        print_json([_plain(facts) for facts in FAMILIES.values()])
+        print_json([_plain(facts) for facts in families().values()])
         return
     from filmforge.cli.screen import table
 
@@ -45,7 +45,7 @@ def models(family: str | None, as_json: bool) -> None:
                 "yes" if f.renders else "not yet",
                 f.licence,
             )
-            for f in FAMILIES.values()
+            for f in families().values()
         ],
     )
     click.echo("filmforge models FAMILY shows all that is known of one, with sources")
