@@ -30,12 +30,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A release: the hub id, its components by name, and how many parameters its authors say a transformer has."""
+    """A release: the hub id, its components by name, and how many parameters its authors say a transformer has.
+
+    `scheduler` has no parameters; `index` is what the index of its folder says beside the components.
+    """
 
     repo: str
     parts: Mapping[str, Part]
     transformer_parameters: float
     source: str
+    scheduler: Part
+    index: Mapping[str, Any]
 
     @property
     def experts(self) -> dict[str, Part]:
@@ -63,7 +68,8 @@ def release_in(folder: Path) -> Published:
             header = tensors.read_header(file)
             sizes += sum(math.prod(part["shape"]) for key, part in header.items() if key != "__metadata__")
         parts[name] = Part(".".join(map(str, entry)), json.loads(config.read_text("utf-8")), "", sizes)
-    return Published("", parts, float(parts["transformer"].parameters), "")
+    scheduler = Part(".".join(map(str, index.get("scheduler", ()))), {}, "", 0)
+    return Published("", parts, float(parts["transformer"].parameters), "", scheduler, index)
 
 
 @cache
@@ -78,7 +84,9 @@ def published(family: str, version: str | None = None) -> Published | None:
         name: Part(part["class"], part["config"], part["source"], part["parameters"])
         for name, part in held["components"].items()
     }
-    return Published(held["repo"], parts, held["published"]["transformer"], held["published"]["source"])
+    said, levels = held["published"], held["scheduler"]
+    scheduler = Part(levels["class"], levels["config"], levels["source"], 0)
+    return Published(held["repo"], parts, said["transformer"], said["source"], scheduler, held["index"])
 
 
 def releases(facts: Facts) -> dict[str | None, Published]:
