@@ -84,6 +84,8 @@ def _show(key: str, value: Any, indent: str = "") -> None:
         click.echo(f"{indent}{key}:")
         for name, inner in value.items():
             _show(name, inner, f"{indent}  ")
+    elif key == "size":
+        click.echo(f"{indent}{key}: {'x'.join(map(str, value))}")
     elif key == "sources":
         click.echo(f"{indent}{key}:")
         for source in value:

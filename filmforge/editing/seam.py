@@ -27,8 +27,9 @@ def matched(clip: Frames, before: Frames) -> Frames:
     of the whole clip to one frame's.
     """
     off = before.mean(axis=(0, 1), dtype=np.float64) - clip[0].mean(axis=(0, 1), dtype=np.float64)
-    moved = np.rint(clip.astype(np.float32) + off.astype(np.float32))
-    return np.clip(moved, 0, 255).astype(np.uint8)
+    levels = np.clip(np.rint(clip.astype(np.float32) + off.astype(np.float32)), 0, 255)
+    frames: Frames = levels.astype(np.uint8)
+    return frames
 
 
 def colour_steps(frames: Frames) -> NDArray[np.float64]:

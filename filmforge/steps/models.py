@@ -26,7 +26,12 @@ def loaded_model(work: Work) -> VideoModel:
     base: Mapping[str, Any] = work.params["model"]
     wanted = dict(base)
     held = work.session.held
-    if held.get("base") != wanted or held.get("memory") != _memory(work, held.get("release")):
+    same = held.get("base") == wanted
+    if same:
+        plan = _memory(work, held["release"])
+        same = _moves(plan) == _moves(held["model"].memory)
+        held["model"].memory = plan if same else held["model"].memory
+    if not same:
         folder = work.hints.get("folder")
         if folder is None:
             raise WeightsError(
@@ -37,12 +42,16 @@ def loaded_model(work: Work) -> VideoModel:
         work.progress(0, 0, "loading the model")
         facts = facts_for(base)
         weights = Weights(facts.id, Path(folder), digest=base["weights"])
-        held["release"] = release_in(Path(folder))
-        held["memory"] = _memory(work, held["release"], tell=work.warn)
-        held["model"] = load_family(facts, weights, precision=base["precision"], memory=held["memory"])
+        held["release"] = release_in(Path(folder), facts.variant)
+        plan = _memory(work, held["release"], tell=work.warn)
+        held["model"] = load_family(facts, weights, precision=base["precision"], memory=plan)
         held["base"] = wanted
     model: VideoModel = held["model"]
     return model
+
+
+def _moves(plan: MemoryPlan | None) -> tuple[bool, bool, bool] | None:
+    return plan.moves if plan is not None else None
 
 
 def _memory(

@@ -112,10 +112,20 @@ class Loras:
                         low_cpu_mem_usage=False,
                     )
                 _check_took_hold(expert, name, modules, where)
+                self._widen(expert, name, state)
         except LoraError:
             self._forget()
             raise
         return name
+
+    def _widen(self, expert: Any, name: str, state: Mapping[str, Tensor]) -> None:
+        """Put a LoRA back to sixteen bits on weights that are stored in eight: peft makes it as small as its base."""
+        for module_name, module in expert.named_modules():
+            for side in ("lora_A", "lora_B"):
+                held = getattr(module, side, {})
+                if name in held and held[name].weight.dtype == torch.float8_e4m3fn:
+                    value = state[f"{PREFIX}{module_name}.{side}.weight"]
+                    held[name].weight.data = value.to(expert.device, self._dtype)
 
     def _check(self, state: dict[str, Tensor], where: str) -> set[str]:
         """Hold every key against the transformer; the modules that the LoRA acts on. Experts are built alike."""

@@ -63,6 +63,11 @@ class MemoryPlan:
         return max(self.need.values())
 
     @property
+    def moves(self) -> tuple[bool, bool, bool]:
+        """What a model is loaded for: plans that agree in it differ in estimates alone."""
+        return self.stream_text, self.stream_transformers, self.clear
+
+    @property
     def words(self) -> str:
         """What the plan does, in words."""
         moved = ["text encoders streamed"] if self.stream_text else []

@@ -27,6 +27,7 @@ from filmforge.video_models.family import Facts, Setting
 from filmforge.video_models.lora_file import LoraUse
 from filmforge.video_models.loras import Loras
 from filmforge.video_models.memory import LOADED_WHOLE, MemoryPlan
+from filmforge.video_models.published import weight_files
 from filmforge.video_models.weights import Weights
 
 if TYPE_CHECKING:
@@ -211,6 +212,9 @@ class VideoModel(ABC):
             kind, how = transformers.AutoTokenizer, {}
         elif issubclass(kind, torch.nn.Module):
             how["use_safetensors"] = True
+            variant = self.facts.variant
+            if variant and any(f".{variant}" in file.name for file in weight_files(folder, variant)):
+                how["variant"] = variant
         else:
             how = {}
         try:

@@ -53,7 +53,16 @@ class Published:
         return {name: part for name, part in self.parts.items() if name.startswith("text_encoder")}
 
 
-def release_in(folder: Path) -> Published:
+def weight_files(part: Path, variant: str | None) -> list[Path]:
+    """The safetensors files of a component: those of `variant` where there are any, else those of none."""
+    files = sorted(part.glob("*.safetensors"))
+    named = {v: [file for file in files if f".{v}" in file.name] for v in ("bf16", "fp16")}
+    if variant is not None and named.get(variant):
+        return named[variant]
+    return [file for file in files if not any(file in found for found in named.values())] or files
+
+
+def release_in(folder: Path, variant: str | None = None) -> Published:
     """What a folder of weights in diffusers' layout is made of, from its configurations and safetensors headers."""
     from filmforge.video_models import tensors
 
@@ -64,7 +73,7 @@ def release_in(folder: Path) -> Published:
         if not isinstance(entry, list) or not config.is_file():
             continue
         sizes = 0
-        for file in sorted((folder / name).glob("*.safetensors")):
+        for file in weight_files(folder / name, variant):
             header = tensors.read_header(file)
             sizes += sum(math.prod(part["shape"]) for key, part in header.items() if key != "__metadata__")
         parts[name] = Part(".".join(map(str, entry)), json.loads(config.read_text("utf-8")), "", sizes)

@@ -169,3 +169,38 @@ def test_a_plan_says_what_it_does() -> None:
     )
     assert plan.words == "transformers streamed; about 7.2 GB"
     assert dataclasses.replace(plan, stream_transformers=False).words.startswith("all parts whole")
+
+
+class TestLoras:
+    """LoRAs act on parts that are streamed or stored small as they do on others."""
+
+    def clip(self, folder: Path, lora: Path | None, precision: str, memory: MemoryPlan | None) -> Any:
+        from filmforge.video_models.lora_file import LoraUse
+
+        facts = facts_of("pocket")
+        weights = find(facts, str(folder), None, folder)
+        model = load_family(facts, weights, precision=precision, device="cpu", threads=1, memory=memory)
+        model.set_loras([LoraUse(lora)] if lora else [])
+        positive = model.encode(["mira"])[0]
+        return model.sample(
+            positive=positive, negative=None, frames=1, size=(32, 32), steps=2, guidance=1.0, shift=3.0, seed=1
+        )["latents"]  # fmt: skip
+
+    @pytest.fixture
+    def lora(self, pocket: Any, tmp_path: Path) -> Path:
+        from tests.video_models.test_loras import state, written
+
+        return written(tmp_path / "lora", state(pocket))
+
+    def test_streamed(self, lora: Path, pocket_folder: Path) -> None:
+        """To the bit."""
+        plan = MemoryPlan(stream_text=False, stream_transformers=True, clear=False, need={"text": 1.0})
+        whole = self.clip(pocket_folder, lora, "fp32", None)
+        assert self.clip(pocket_folder, lora, "fp32", plan).equal(whole)
+        assert not self.clip(pocket_folder, None, "fp32", None).equal(whole)
+
+    def test_in_eight_bits(self, lora: Path, pocket_folder: Path) -> None:
+        """The base is stored small; the LoRA changes the picture, and the same picture comes twice."""
+        with_it = self.clip(pocket_folder, lora, "fp8", None)
+        assert not self.clip(pocket_folder, None, "fp8", None).equal(with_it)
+        assert self.clip(pocket_folder, lora, "fp8", None).equal(with_it)

@@ -98,6 +98,22 @@ def test_a_scheduler_that_is_not_reversed_is_refused(tmp_path: Path) -> None:
         load(save_mochi_like(tmp_path / "m", inverted=False))
 
 
+def test_the_published_variant_is_read(folder: Path, tmp_path: Path, model: VideoModel) -> None:
+    """The official folder holds its weights twice; those in 16 bits are read, and counted once."""
+    import shutil
+
+    from filmforge.video_models.published import release_in
+
+    both = Path(shutil.copytree(folder, tmp_path / "m"))
+    for part in ("transformer", "vae"):
+        plain = both / part / "diffusion_pytorch_model.safetensors"
+        plain.rename(plain.with_name("diffusion_pytorch_model.bf16.safetensors"))
+        plain.write_bytes(b"never read")
+    assert load(both).sample(**settings(model))["latents"].equal(model.sample(**settings(model))["latents"])
+    counted = release_in(both, "bf16").parts["transformer"].parameters
+    assert counted == sum(p.numel() for p in model.transformer.parameters())
+
+
 @pytest.mark.parametrize("change", [{"seed": 8}, {"guidance": 2.0}, {"steps": 5}])
 def test_what_is_declared_counts(model: VideoModel, change: dict[str, Any]) -> None:
     """Each makes another clip."""
