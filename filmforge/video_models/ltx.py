@@ -205,7 +205,7 @@ class LTXModel(VideoModel):
         with runtime.determined(self.threads), self._seeded(on):
             if self.vae.config.timestep_conditioning:
                 noise = torch.randn(data.shape, generator=on, dtype=data.dtype).to(data.device)
-                share = given["decode_noise_scale"]
+                share: Any = given["decode_noise_scale"]
                 data = (1 - share) * data + share * noise
                 level = torch.tensor([given["decode_timestep"]], device=data.device, dtype=data.dtype)
             video = self.vae.decode(data, level, return_dict=False)[0]

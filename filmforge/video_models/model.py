@@ -193,7 +193,8 @@ class VideoModel(ABC):
         if name not in self._parts:
             part = self.read(name, dtype=self.dtype)
             if name in self.text_encoders and self.memory is not None and self.memory.stream_text:
-                diffusers.hooks.apply_group_offloading(part, **self._streaming("leaf_level"))
+                stream: Any = diffusers.hooks.group_offloading.apply_group_offloading
+                stream(part, **self._streaming("leaf_level"))
             self._parts[name] = part
         return self._parts[name]
 

@@ -35,12 +35,11 @@ def reading(family: str, precision: str) -> dict[str, Any]:
     import diffusers
     import torch
 
+    config: Any = diffusers.BitsAndBytesConfig
     if precision == "int8":
-        return {"quantization_config": diffusers.BitsAndBytesConfig(load_in_8bit=True)}
-    four = diffusers.BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
-    )
-    return {"quantization_config": four}
+        return {"quantization_config": config(load_in_8bit=True)}
+    four = {"bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": torch.bfloat16}
+    return {"quantization_config": config(load_in_4bit=True, **four)}
 
 
 def store_small(part: Any, precision: str, compute: Any) -> None:
