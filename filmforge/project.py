@@ -170,7 +170,7 @@ def plan(project: Project, *, only: Sequence[str] = (), refresh: Sequence[str] |
         if planned.step.kind == "cut" and planned.record is not None:
             resolution.steps[name] = _delivered(planned, made.deliveries[planned.step.subject], ledger)
     estimates = Estimates(dict(store.memo.get("times") or {}))
-    refused = unsupported(project.loaded, world.models.values())
+    refused = unsupported(project.loaded, world.models.values(), made.steps.values())
     named = elsewhere.named(resolution.steps.values())
     return Plan(
         project, made, resolution, world, store, estimates, ledger, last, refused, named, elsewhere.refused

@@ -27,6 +27,9 @@ def doctor(as_json: bool) -> None:
     from filmforge.cli.screen import table
 
     table(("family", "needs", "here"), [(r["family"], r["needs"], r["verdict"]) for r in rows])
+    click.echo()
+    table(("family", "card", "at its default size and length (estimated)"), _cards(rows))
+    click.echo("FILMFORGE_MEMORY=12 has a build use at most 12 GB of the device")
 
 
 def _machine() -> dict[str, Any]:
@@ -67,19 +70,48 @@ def _machine() -> dict[str, Any]:
 
 
 def _fits(memory: float, device: str) -> list[dict[str, Any]]:
-    from filmforge.video_models.facts import FAMILIES
+    """A row for each release: what it needs whole, what it does on this machine, and on cards of usual sizes."""
+    from filmforge.video_models.facts import families
+    from filmforge.video_models.memory import BUDGETS, advice, plan_for, plans
+    from filmforge.video_models.published import releases
 
-    rows = []
-    for facts in FAMILIES.values():
-        needs = ", ".join(f"{gb:g} GB {precision}" for precision, gb in facts.memory.items())
-        least = min(facts.memory.values(), default=0.0)
-        if not facts.renders:
-            verdict = "cannot be rendered yet"
-        elif least > memory:
-            verdict = f"does not fit in {memory:g} GB"
-        elif device == "cpu" and least > 4:
-            verdict = "fits in memory, but a processor takes hours a clip"
-        else:
-            verdict = "runs"
-        rows.append({"family": facts.id, "needs": needs or "nothing", "verdict": verdict})
+    rows: list[dict[str, Any]] = []
+    for facts in families().values():
+        found = releases(facts)
+        if not found:
+            needs = ", ".join(f"{gb:g} GB {precision}" for precision, gb in facts.memory.items())
+            verdict = "runs" if facts.renders else "cannot be rendered yet"
+            rows.append({"family": facts.id, "needs": needs or "nothing", "verdict": verdict, "budgets": {}})
+        for version, release in found.items():
+            here = facts.of_version(version)
+            asked: dict[str, Any] = {"precision": here.precision, "size": here.size, "frames": here.frames}
+            budgets = {}
+            for budget in (*BUDGETS, memory):
+                plan = plan_for(here, release, **asked, budget=budget)
+                verdict = "does not fit" if plan is None else "fits slowly" if plan.slow else "fits"
+                declare = "" if verdict == "fits" else advice(here, release, budget)
+                budgets[budget] = {"verdict": verdict, "declare": declare}
+            mine = budgets[memory] if memory in BUDGETS else budgets.pop(memory)
+            said = "a processor takes hours a clip" if device == "cpu" else _said(mine)
+            rows.append(
+                {
+                    "family": here.id if version is None else f"{here.id} {version}",
+                    "needs": f"{plans(here, release, **asked)[0].peak:.0f} GB {here.precision}",
+                    "verdict": said,
+                    "budgets": {str(budget): row for budget, row in budgets.items()},
+                }
+            )
     return rows
+
+
+def _said(row: dict[str, str]) -> str:
+    return f"{row['verdict']}; declare {row['declare']}" if row["declare"] else row["verdict"]
+
+
+def _cards(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    """A line for each release and size of card."""
+    return [
+        (row["family"], f"{budget} GB", _said(verdict))
+        for row in rows
+        for budget, verdict in row["budgets"].items()
+    ]

@@ -20,6 +20,7 @@ def fetch(
     import shutil
 
     from filmforge.project import plan
+    from filmforge.video_models.published import published
     from filmforge.video_models.weights import fetch as download
 
     planned = plan(load_project(film, profile, overrides, store))
@@ -32,7 +33,13 @@ def fetch(
         assert pin.repo is not None
         note = f" ({facts.licence_note})" if facts.licence_note else ""
         free = shutil.disk_usage(Path.home()).free / 1e9
-        click.echo(f"{model.name}: {pin.repo}, licence {facts.licence}{note}; {free:.0f} GB of disk are free")
+        release = published(facts.id, model.version)
+        # Sixteen bits a parameter, as nearly all are published; weights of one's own are as large as they are.
+        size = sum(part.parameters for part in release.parts.values()) * 2 / 1e9 if release else 0
+        large = f"about {size:.0f} GB, " if release and release.repo == pin.repo else ""
+        click.echo(
+            f"{model.name}: {pin.repo}, {large}licence {facts.licence}{note}; {free:.0f} GB of disk are free"
+        )
         if not dry_run:
             declared = planned.project.film.model_named(model.name)
             found = download(facts, pin.repo, pin.commit or declared.revision)

@@ -65,10 +65,20 @@ def check_declarations(film: Film, reading: Reading, broken: Set[Path]) -> None:
     check_models(checking)
 
 
+def _models(film: Film, name: str | None) -> dict[str, object]:
+    """What `name` may be: a model of the film, or a family, also one of an installed package."""
+    if name is None or name in film.models or name in FAMILIES:
+        return {name or "": None}
+    from filmforge.video_models.facts import is_family
+
+    installed = [name] if is_family(name) else []
+    return dict.fromkeys((*film.models, *FAMILIES, *installed))
+
+
 def _check_declarations(checking: Checking) -> None:
     film = checking.film
     models = {**dict.fromkeys(FAMILIES), **film.models}
-    checking.declared(("model",), film.model, models, "model", "models")
+    checking.declared(("model",), film.model, _models(film, film.model), "model", "models")
     checking.declared(("style",), film.style, film.styles, "style", "styles")
     for who, character in film.characters.items():
         path: Path = ("characters", who)
@@ -149,8 +159,7 @@ def _check_names_are_single(checking: Checking, line_of: Callable[[Path], int]) 
             elif shot.id:
                 shots[shot.id] = there
         film = checking.film
-        models = film.models if scene.model in film.models else {**dict.fromkeys(FAMILIES), **film.models}
-        checking.declared(("scenes", s, "model"), scene.model, models, "model", "models")
+        checking.declared(("scenes", s, "model"), scene.model, _models(film, scene.model), "model", "models")
         checking.declared(("scenes", s, "style"), scene.style, film.styles, "style", "styles")
         checking.declared(("scenes", s, "place"), scene.place, film.places, "place", "places")
 
@@ -158,8 +167,7 @@ def _check_names_are_single(checking: Checking, line_of: Callable[[Path], int]) 
 def _check_shot(checking: Checking, path: Path, scene: Scene, shot: Shot) -> None:
     film = checking.film
     _check_kind(checking, path, shot)
-    if shot.model is not None and shot.model not in film.models and shot.model not in FAMILIES:
-        checking.declared((*path, "model"), shot.model, [*film.models, *FAMILIES], "model", "models")
+    checking.declared((*path, "model"), shot.model, _models(film, shot.model), "model", "models")
     checking.declared((*path, "style"), shot.style, film.styles, "style", "styles")
     checking.declared((*path, "place"), shot.place, film.places, "place", "places")
     if shot.prompt is not None:

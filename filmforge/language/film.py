@@ -10,7 +10,16 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from filmforge.language.kinds import (
     Color,
@@ -46,7 +55,20 @@ Family = Literal[
     "comfyui",
 ]
 FAMILIES: Final = get_args(Family)
-"""The ids of families that `use` may name."""
+"""The ids of families that come with filmforge; `use` may also name one of an installed package."""
+
+
+def _or_installed(given: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    """A family of an installed package is one as well; whether there is one is asked last, since it takes time."""
+    try:
+        return check(given)
+    except ValidationError:
+        from filmforge.video_models.facts import is_family
+
+        if type(given) is str and is_family(given):
+            return given
+        raise
+
 
 Precision = Literal["bf16", "fp16", "fp32", "fp8", "int8", "nf4"]
 Move = Literal["none", "push in", "pull out", "pan left", "pan right", "tilt up", "tilt down"]
@@ -71,7 +93,7 @@ class Part(BaseModel):
 class Model(Part):
     """How to render: a family, its weights, and what of its settings the film declares."""
 
-    use: Family = Field(description="the family of models")
+    use: Annotated[Family, WrapValidator(_or_installed)] = Field(description="the family of models")
     weights: Words | None = Field(
         default=None,
         description="a hub id such as owner/name, or a folder; the family's official weights when absent",
@@ -79,11 +101,20 @@ class Model(Part):
     revision: Words | None = Field(
         default=None, description="the weights' branch, tag or commit; pinned in film.lock"
     )
+    version: Words | None = Field(
+        default=None,
+        description="the release of the family that the weights are, where it has several; the default "
+        "one when absent",
+    )
     steps: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         default=None, description="sampling steps; the family's default when absent"
     )
     guidance: Annotated[Number, Field(ge=0, le=100)] | None = Field(
         default=None, description="how strongly the prompt is followed"
+    )
+    guidance_low: Annotated[Number, Field(ge=0, le=100)] | None = Field(
+        default=None,
+        description="the same for the expert at low noise, in families that have two experts",
     )
     shift: Annotated[Number, Field(gt=0, le=100)] | None = Field(
         default=None, description="the shift of the noise schedule"

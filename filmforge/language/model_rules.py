@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from filmforge.language.checking import Checking
-from filmforge.language.film import FAMILIES, Character, Film, LoraFile, Scene, Shot, Style
+from filmforge.language.film import FAMILIES, Character, Film, LoraFile, Model, Scene, Shot, Style
 from filmforge.language.prompt import characters_in
 from filmforge.language.reading import Path
 from filmforge.language.scalars import Size, written_duration, written_rate
@@ -15,20 +15,36 @@ if TYPE_CHECKING:
     from filmforge.video_models.facts import Facts
 
 
-def _facts_of(family: str) -> Facts | None:
+def _facts_of(model: Model) -> Facts | None:
+    """The facts that hold for a model; None where its family or the version of it is unknown."""
     # Imported here: the language is read without knowing of any model, and then checked against them.
-    from filmforge.video_models.facts import FAMILIES as KNOWN
+    from filmforge.video_models.facts import facts_of, is_family
 
-    return KNOWN.get(family)
+    if not is_family(model.use):
+        return None
+    try:
+        return facts_of(model.use).of_version(model.version)
+    except KeyError:
+        return None
+
+
+def _is_family(name: str) -> bool:
+    from filmforge.video_models.facts import is_family
+
+    return name in FAMILIES or is_family(name)
 
 
 def check_models(checking: Checking) -> None:
     """Report models whose declaration does not fit their family."""
     for name, model in checking.film.models.items():
         path: Path = ("models", name)
-        facts = _facts_of(model.use)
-        if facts is None or checking.doubtful((*path, "use")):
+        if checking.doubtful((*path, "use")):
             continue
+        facts = _facts_of(model)
+        if facts is None:
+            _check_version(checking, path, model)
+            continue
+        _check_settings(checking, path, model, facts)
         if model.size is not None and not facts.legal_size(model.size):
             nearest = Size(*facts.nearest_size(model.size))
             checking.fail(
@@ -47,6 +63,44 @@ def check_models(checking: Checking) -> None:
                 )
 
 
+def _check_version(checking: Checking, path: Path, model: Model) -> None:
+    from filmforge.video_models.facts import facts_of, is_family
+
+    if is_family(model.use) and model.version is not None:
+        known = facts_of(model.use).versions
+        there_are = f"there are {', '.join(known)}" if known else "there is only one; remove the line"
+        checking.fail((*path, "version"), f"{model.use} has no version '{model.version}'; {there_are}")
+
+
+def _check_settings(checking: Checking, path: Path, model: Model, facts: Facts) -> None:
+    """Report settings that would have no effect: diffusers takes them, and goes on without."""
+    if model.shift is not None and facts.shift is None and facts.id != "comfyui":
+        checking.fail(
+            (*path, "shift"), f"{model.use} has no shift to declare: {facts.schedule}; remove the line"
+        )
+    if model.steps is not None and model.steps < facts.fewest_steps:
+        checking.fail(
+            (*path, "steps"), f"{model.use} needs at least {facts.fewest_steps} steps: {facts.schedule}"
+        )
+    if model.steps is not None and "timesteps" in facts.settings:
+        checking.fail(
+            (*path, "steps"),
+            f"{model.use} {model.version} is distilled for {facts.steps} steps at noise levels of its own; remove the line",
+        )
+    if model.guidance_low is not None and facts.guidance_low is None:
+        checking.fail(
+            (*path, "guidance_low"), f"{model.use} has one expert; declare `guidance`, and remove this line"
+        )
+    low = model.guidance_low if model.guidance_low is not None else facts.guidance_low
+    high = model.guidance if model.guidance is not None else facts.guidance
+    if low is not None and (low > 1) is not (high > 1):
+        checking.fail(
+            (*path, "guidance" if model.guidance is not None else "guidance_low"),
+            f"guidance {high:g} at high noise and {low:g} at low: with one of them at 1 or less, no guidance "
+            "would act at all; give both above 1, or both at most 1",
+        )
+
+
 def check_lengths(checking: Checking, rendered: Film) -> None:
     """Report shots that their model cannot render. `rendered` is the film with the models that render it."""
     film = rendered
@@ -54,10 +108,10 @@ def check_lengths(checking: Checking, rendered: Film) -> None:
     for s, scene in enumerate(film.scenes):
         for i, shot in enumerate(scene.shots):
             name = film.model_of(scene, shot)
-            if shot.kind != "prompt" or (name not in film.models and name not in FAMILIES):
+            if shot.kind != "prompt" or (name not in film.models and not _is_family(name)):
                 continue
             path: Path = ("scenes", s, "shots", i)
-            facts = _facts_of(film.model_named(name).use)
+            facts = _facts_of(film.model_named(name))
             if facts is None or facts.id == "animatic":
                 continue
             _check_shot(checking, film, path, shot, name, facts)
@@ -70,12 +124,12 @@ def _check_shot(checking: Checking, film: Film, path: Path, shot: Shot, name: st
             path, "comfyui renders with a workflow; declare a model with `use: comfyui` and its `workflow`"
         )
     if shot.start is not None and not facts.image_to_video:
-        checking.fail(
-            (*path, "start"), f"{_called(name, facts)} cannot start from a picture; name another model"
-        )
+        able = [version for version, other in facts.versions.items() if other.get("image_to_video")]
+        hint = f"declare a model with `version: {able[0]}`" if able else "name another model"
+        checking.fail((*path, "start"), f"{_called(name, facts)} cannot start from a picture; {hint}")
     if shot.start is None and not facts.text_to_video:
         checking.fail(path, f"{_called(name, facts)} only renders from a picture; give the shot a `start`")
-    if shot.lasts is None or shot.extend:
+    if shot.lasts is None:
         return
     # A shot that starts from a picture has no handle before it: there is nothing in front of that picture.
     frames = shot.lasts + film.handles * (1 if shot.start is not None else 2)
@@ -83,6 +137,15 @@ def _check_shot(checking: Checking, film: Film, path: Path, shot: Shot, name: st
     try:
         facts.legal_frames(needed)
     except ValueError:
+        if shot.extend and facts.image_to_video:
+            return
+        if shot.extend:
+            checking.fail(
+                (*path, "extend"),
+                f"a shot is continued from its last frame, and {_called(name, facts)} cannot start from a picture; "
+                "shorten the shot, or name another model",
+            )
+            return
         longest = facts.max_frames
         handles = " with its handles" if film.handles else ""
         checking.fail(

@@ -66,8 +66,8 @@ def caption_for(path: Path, trigger: str, looks: str) -> str:
 
 def training_facts(facts: Facts) -> LoraFacts:
     """How the family is trained; FilmforgeError for one that cannot be."""
-    if facts.lora is None or not facts.renders:
-        raise FilmforgeError(facts.unfinished or f"{facts.id} has no model to train a LoRA for")
+    if facts.lora is None or not facts.trains:
+        raise FilmforgeError(facts.unfinished or f"no LoRA can be trained on {facts.id} yet")
     return facts.lora
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -38,15 +38,19 @@ class ResolvedModel:
     shift: float | None
     size: tuple[int, int]
     precision: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    version: str | None = None
 
     @property
     def base(self) -> dict[str, Any]:
-        """What of the model decides a LoRA's bytes: family, weights and precision."""
-        return {
+        """What of the model decides a LoRA's bytes: family and version, weights and precision."""
+        base = {
             "family": self.facts.id,
             "weights": self.weights.identity,
             "precision": self.precision,
         }
+        # Left out where it is the default, so that steps made before there were versions keep their keys.
+        return base if self.version is None else {**base, "version": self.version}
 
     @property
     def hints(self) -> dict[str, Any]:
@@ -66,14 +70,35 @@ class ResolvedModel:
         """
         if self.drawn:
             return 1
-        last_shown = int(Fraction(frames - 1) * self.facts.fps / fps)
-        return self.facts.legal_frames(last_shown + 1)
+        return self.facts.legal_frames(self._native(frames, fps))
+
+    def lengths_for(self, frames: int, fps: Fraction) -> list[int]:
+        """Legal lengths of clips that cover `frames` of the film together, each continuing the one before.
+
+        A clip after the first begins with the last frame of the one before it, and so adds one frame less. Like
+        `frames_for` where one clip suffices.
+        """
+        needed, longest = self._native(frames, fps), self.facts.max_frames
+        lengths: list[int] = []
+        while needed > 0:
+            shared = 1 if lengths else 0
+            lengths.append(self.facts.legal_frames(min(needed + shared, longest)))
+            needed -= lengths[-1] - shared
+        return lengths
+
+    def _native(self, frames: int, fps: Fraction) -> int:
+        """How many frames at the model's own rate are shown in `frames` of the film."""
+        return int(Fraction(frames - 1) * self.facts.fps / fps) + 1
 
 
 def resolve_model(film: Film, name: str, weights: Pinned) -> ResolvedModel:
     """Decide every setting of the model called `name`: the film's where it declares one, else the family's."""
     declared = film.model_named(name)
-    facts = facts_of(declared.use)
+    facts = facts_of(declared.use).of_version(declared.version)
+    settings: dict[str, Any] = {k: _plain(v) for k, v in facts.settings.items()}
+    if facts.guidance_low is not None:
+        low = declared.guidance_low if declared.guidance_low is not None else facts.guidance_low
+        settings |= {"guidance_low": low, "boundary": facts.boundary}
     return ResolvedModel(
         name=name,
         facts=facts,
@@ -83,7 +108,13 @@ def resolve_model(film: Film, name: str, weights: Pinned) -> ResolvedModel:
         shift=declared.shift if declared.shift is not None else facts.shift,
         size=(declared.size.width, declared.size.height) if declared.size else facts.size,
         precision=declared.precision or facts.precision,
+        settings=settings,
+        version=declared.version,
     )
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
 
 
 Models = Mapping[str, ResolvedModel]

@@ -147,7 +147,9 @@ class _Pictures:
             inputs["start"] = self._start(placed)
         prompt = compose_prompt(film, scene, shot)
         loras = list(self._loras(scene, shot, prompt.characters, model, inputs))
-        frames = model.frames_for(placed.picture + self.head(shot) + film.handles, film.fps)
+        asked = placed.picture + self.head(shot) + film.handles
+        lengths = model.lengths_for(asked, film.fps) if shot.extend and not model.drawn else []
+        frames = sum(lengths) - len(lengths) + 1 if len(lengths) > 1 else model.frames_for(asked, film.fps)
         shared = {
             "prompt": prompt.text,
             "negative": compose_negative(film, scene, shot) or model.facts.negative,
@@ -159,6 +161,10 @@ class _Pictures:
             "shift": model.shift,
             "loras": loras,
         }
+        if model.settings:
+            shared["settings"] = dict(model.settings)
+        if len(lengths) > 1:
+            shared["extend"] = lengths
         if model.drawn:
             shared = {"prompt": prompt.text, "shot": placed.name, "model": {"family": "animatic"}}
             shared |= {"frames": 1, "size": [*film.size]}

@@ -7,14 +7,35 @@ from collections.abc import Iterable, Iterator
 from filmforge.errors import Problem
 from filmforge.language.load import Loaded
 from filmforge.planning.models import ResolvedModel
+from filmforge.planning.step import Step
+from filmforge.video_models import quantizing
+from filmforge.video_models.facts import UNQUANTIZED, facts_for
 
 
-def unsupported(loaded: Loaded, models: Iterable[ResolvedModel]) -> list[Problem]:
+def unsupported(loaded: Loaded, models: Iterable[ResolvedModel], steps: Iterable[Step] = ()) -> list[Problem]:
     """One problem, with its place in the file, for each thing declared that a build would have to leave out.
 
-    `models` are those that render or train something in this plan.
+    `models` are those that render or train something in this plan, `steps` what it would do.
     """
-    return [loaded.problem(where, message) for where, message in _found(loaded, models)]
+    found = [*_found(loaded, models), *_untrained(steps)]
+    return [loaded.problem(where, message) for where, message in found]
+
+
+def _untrained(steps: Iterable[Step]) -> Iterator[tuple[str, str]]:
+    for step in steps:
+        if step.kind == "lora" and step.params["model"]["precision"] not in UNQUANTIZED:
+            _, _, model = step.subject.partition("@")
+            yield (
+                f"models.{model}.precision",
+                f"no LoRA can be trained in {step.params['model']['precision']}; declare bf16, fp16 or fp32",
+            )
+        elif step.kind == "lora" and not facts_for(step.params["model"]).trains:
+            who, _, model = step.subject.partition("@")
+            yield (
+                f"characters.{who}.photos",
+                f"no LoRA can be trained on {step.params['model']['family']} yet, which renders '{who}' as model "
+                f"'{model}'; give `lora: {{file: ..., missing: skip}}`, or name another model",
+            )
 
 
 def _found(loaded: Loaded, models: Iterable[ResolvedModel]) -> Iterator[tuple[str, str]]:
@@ -23,11 +44,8 @@ def _found(loaded: Loaded, models: Iterable[ResolvedModel]) -> Iterator[tuple[st
         where = f"models.{model.name}" if model.name in film.models else "model"
         if not model.facts.renders:
             yield where, model.facts.unfinished
-        elif model.precision in ("fp8", "int8", "nf4"):
-            yield (
-                f"{where}.precision",
-                f"'{model.precision}' cannot be carried out yet; declare bf16, fp16 or fp32",
-            )
+        elif wrong := quantizing.missing(model.facts.id, model.precision):
+            yield f"{where}.precision", wrong
     if film.store is not None:
         from filmforge.store.remote import refusal
 
@@ -39,11 +57,3 @@ def _found(loaded: Loaded, models: Iterable[ResolvedModel]) -> Iterator[tuple[st
             yield f"characters.{who}.likeness", "likeness cannot be measured yet; remove the line"
         if character.retry:
             yield f"characters.{who}.retry", "further seeds cannot be judged by likeness yet; remove the line"
-    for s, scene in enumerate(film.scenes):
-        for i, shot in enumerate(scene.shots):
-            if shot.extend:
-                yield (
-                    f"scenes[{s}].shots[{i}].extend",
-                    "a shot cannot be continued past the model's limit yet; split it into two shots, the second "
-                    "with start: {from: ..., at: last}",
-                )

@@ -179,7 +179,7 @@ class World:
         from filmforge.video_models.weights import find
 
         declared = self.film.model_named(name)
-        facts = facts_of(declared.use)
+        facts = facts_of(declared.use).of_version(declared.version)
         if facts.id in ("animatic", "comfyui"):
             return Pinned(digest=facts.id)
         locked = self.lock.weights.get(name)

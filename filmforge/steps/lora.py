@@ -13,9 +13,11 @@ def run(work: Work) -> None:
     from filmforge.lora.dataset import Example, prepare
     from filmforge.lora.proof import prove
     from filmforge.lora.train import settings_for, train
+    from filmforge.video_models.wan import WanModel
 
     params = work.params
     model = loaded_model(work)
+    assert isinstance(model, WanModel)  # a plan trains for no other: `trains` of the family's facts
     photos = work.several("photo.")
     captions: list[str] = params["captions"]
     model.set_loras([])

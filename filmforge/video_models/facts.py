@@ -1,437 +1,76 @@
-"""What is known of each family of models: plain data that plans are made from, without torch.
-
-Each fact has its source in the family's `sources`. A family that is known but cannot be rendered yet has
-`renders=False` and says so in `unfinished`: films for it are checked and planned, and refused at rendering.
-"""
+"""How families are found by their ids: those that come with filmforge, and those of other packages; without torch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from fractions import Fraction
-from types import MappingProxyType
-from typing import Literal
+from functools import cache
+from typing import Any
 
 from filmforge.errors import FilmforgeError
-from filmforge.video_models.prior_captions import POCKET_PRIOR, PRIOR
+from filmforge.video_models.family import UNQUANTIZED, Facts, LoraFacts, Precision
+from filmforge.video_models.known import FAMILIES
 
-Precision = Literal["bf16", "fp16", "fp32", "fp8", "int8", "nf4"]
+__all__ = [
+    "FAMILIES",
+    "UNQUANTIZED",
+    "Facts",
+    "LoraFacts",
+    "Precision",
+    "facts_for",
+    "facts_of",
+    "families",
+    "is_family",
+]
 
-UNQUANTIZED: tuple[Precision, ...] = ("bf16", "fp16", "fp32")
-"""The precisions that can be carried out today; the others are known to the language and refused."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoraFacts:
-    """How a LoRA is trained on a family when the film says nothing else.
-
-    `targets` are full-match regular expressions over the module names of the transformer. `size` is the
-    picture size (width, height) to train at and `frames` the longest clip. `batch` counts clips or photos a
-    step. `warmup` is in steps. `prior` is the share of each batch that holds the model to what it made of
-    `prior_captions` (clips of `prior_frames`) before it knew the character; `caption_dropout` the share of
-    captions that are left empty; `start_frame` the share of clips whose first frame is given clean, as in
-    image to video. `sampling` is how noise levels are drawn, before the family's shift. Without `buckets`
-    every picture is cropped to `size`: the family knows no other.
-    """
-
-    rank: int
-    steps: int
-    learning_rate: float
-    targets: tuple[str, ...]
-    size: tuple[int, int]
-    frames: int
-    batch: int = 1
-    warmup: int = 100
-    prior: float = 0.25
-    prior_captions: tuple[str, ...] = ()
-    prior_frames: int = 1
-    caption_dropout: float = 0.1
-    start_frame: float = 0.1
-    sampling: Literal["logit-normal", "uniform"] = "logit-normal"
-    buckets: bool = True
+ENTRY_POINTS = "filmforge.families"
+"""Other packages add families under this entry point group: the family's id, and its `Facts`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """One family of models. Sizes are (width, height) in pixels; lengths are frames at `fps`.
-
-    A legal length is `first + k * frame_step` up to `max_frames`; a legal size has both sides a multiple of
-    `size_multiple`. `frames` is the length that the authors render by default. `guidance_low` and `boundary`
-    belong to families with two experts: the guidance of the low-noise one, and the share of the noise range
-    at which it takes over. `shift` is None where the family's scheduler has none. `text_length` is the
-    number of tokens that every prompt is padded or cut to. `memory` is GB of device memory by precision, at
-    the default size and length, with the text encoder out of the way. `weights` is a hub id, or None where
-    the weights come with filmforge or there are none.
-    """
-
-    id: str
-    title: str
-    licence: str
-    weights: str | None
-    size: tuple[int, int]
-    size_multiple: int
-    fps: Fraction
-    frames: int
-    max_frames: int
-    frame_step: int = 4
-    first: int = 1
-    licence_note: str = ""
-    revision: str | None = None
-    variant: str | None = None
-    steps: int = 0
-    guidance: float = 0.0
-    guidance_low: float | None = None
-    boundary: float | None = None
-    shift: float | None = None
-    negative: str = ""
-    text_length: int = 0
-    precision: Precision = "bf16"
-    text_to_video: bool = True
-    image_to_video: bool = False
-    memory: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
-    lora: LoraFacts | None = None
-    renders: bool = False
-    unfinished: str = ""
-    sources: tuple[str, ...] = ()
-
-    def legal_frames(self, count: int) -> int:
-        """The smallest legal length of at least `count` frames. ValueError names the limit beyond it."""
-        if count < 1:
-            raise ValueError(f"a clip has at least 1 frame, not {count}")
-        past_first = max(0, count - self.first)
-        legal = self.first + -(-past_first // self.frame_step) * self.frame_step
-        if legal > self.max_frames:
-            longest = Fraction(self.max_frames) / self.fps
-            raise ValueError(
-                f"{self.id} renders at most {self.max_frames} frames at {_rate(self.fps)} fps "
-                f"({float(longest):.4g} s), and {count} are asked for"
-            )
-        return legal
-
-    def is_legal_length(self, count: int) -> bool:
-        """Whether a clip of exactly `count` frames can be rendered."""
-        return self.first <= count <= self.max_frames and (count - self.first) % self.frame_step == 0
-
-    def legal_size(self, size: tuple[int, int]) -> bool:
-        """Whether pictures of exactly `size` (width, height) can be rendered."""
-        return all(side > 0 and side % self.size_multiple == 0 for side in size)
-
-    def nearest_size(self, size: tuple[int, int]) -> tuple[int, int]:
-        """The legal size nearest to `size`, each side on its own, half a multiple rounded up."""
-        unit = self.size_multiple
-        width, height = (max(unit, (2 * side + unit) // (2 * unit) * unit) for side in size)
-        return width, height
+def families() -> dict[str, Facts]:
+    """All families there are: those that come with filmforge, then those of installed packages, by id."""
+    found = dict(FAMILIES)
+    for name in _installed():
+        if name not in found:
+            found[name] = _from_package(name)
+    return found
 
 
 def facts_of(family: str) -> Facts:
     """The facts of the family called `family`; FilmforgeError names those there are."""
-    try:
+    if family in FAMILIES:
         return FAMILIES[family]
-    except KeyError:
-        known = ", ".join(FAMILIES)
-        raise FilmforgeError(f"there is no family of models called '{family}'; there are: {known}") from None
+    if family in _installed():
+        return _from_package(family)
+    known = ", ".join((*FAMILIES, *_installed()))
+    raise FilmforgeError(f"there is no family of models called '{family}'; there are: {known}")
 
 
-def _rate(fps: Fraction) -> str:
-    return str(fps.numerator) if fps.denominator == 1 else f"{fps.numerator}/{fps.denominator}"
+def facts_for(base: Mapping[str, Any]) -> Facts:
+    """The facts that hold for the model of a step: its `family`, and the `version` of it where one is named."""
+    return facts_of(base["family"]).of_version(base.get("version"))
 
 
-_NOT_YET = "{} can be checked and planned, and not rendered yet; name another model, such as pocket"
+def is_family(family: str) -> bool:
+    """Whether there is a family of this id, here or in an installed package. Loads no package."""
+    return family in FAMILIES or family in _installed()
 
-_WAN_TARGETS = (r"blocks\.\d+\.attn[12]\.(to_q|to_k|to_v|to_out\.0)", r"blocks\.\d+\.ffn\.net\.(0\.proj|2)")
 
-# The negative prompt that the authors of Wan sample with; the model was tuned with it, in this language.
-_WAN_NEGATIVE = (
-    "色调艳丽，过曝，静态，细节模糊不清，字幕，风格，作品，画作，画面，静止，整体发灰，最差质量，低质量，"
-    "JPEG压缩残留，丑陋的，残缺的，多余的手指，画得不好的手部，画得不好的脸部，畸形的，毁容的，"
-    "形态畸形的肢体，手指融合，静止不动的画面，杂乱的背景，三条腿，背景人很多，倒着走"
-)
-_WAN_CONFIGS = "https://github.com/Wan-Video/Wan2.2/tree/main/wan/configs"
+@cache
+def _installed() -> tuple[str, ...]:
+    # Looking through the installed packages takes longer than all the rest of `check`: only for unknown ids.
+    from importlib.metadata import entry_points
 
-_POCKET = Facts(
-    id="pocket",
-    title="Pocket, a miniature of Wan 2.2 TI2V",
-    licence="Apache-2.0",
-    weights=None,
-    size=(160, 96),
-    size_multiple=16,
-    fps=Fraction(8),
-    frames=25,
-    max_frames=25,
-    steps=16,
-    guidance=3.5,
-    shift=3.0,
-    text_length=64,
-    precision="fp32",
-    image_to_video=True,
-    memory=MappingProxyType({"fp32": 1.0, "bf16": 1.0, "fp16": 1.0}),
-    lora=LoraFacts(
-        rank=16,
-        steps=250,
-        learning_rate=1e-3,
-        targets=_WAN_TARGETS,
-        size=(160, 96),
-        frames=9,
-        batch=8,
-        warmup=20,
-        prior_captions=POCKET_PRIOR,
-        buckets=False,
-    ),
-    renders=True,
-    sources=("made for filmforge: the drawn world it was trained on and the training are in pocket/",),
-)
+    return tuple(sorted({point.name for point in entry_points(group=ENTRY_POINTS)}))
 
-_WAN_5B = Facts(
-    id="wan2.2-ti2v-5b",
-    title="Wan 2.2 TI2V 5B",
-    licence="Apache-2.0",
-    weights="Wan-AI/Wan2.2-TI2V-5B-Diffusers",
-    size=(1280, 704),
-    size_multiple=32,
-    fps=Fraction(24),
-    frames=121,
-    max_frames=121,
-    steps=50,
-    guidance=5.0,
-    shift=5.0,
-    negative=_WAN_NEGATIVE,
-    text_length=512,
-    image_to_video=True,
-    memory=MappingProxyType({"bf16": 24.0, "fp16": 24.0, "fp32": 40.0}),
-    lora=LoraFacts(
-        rank=32,
-        steps=1500,
-        learning_rate=1e-4,
-        targets=_WAN_TARGETS,
-        size=(640, 352),
-        frames=25,
-        prior_captions=PRIOR,
-    ),
-    renders=True,
-    sources=(
-        f"{_WAN_CONFIGS}/wan_ti2v_5B.py: 24 fps, 121 frames, shift 5, 50 steps, guidance 5, VAE 4x16x16",
-        f"{_WAN_CONFIGS}/shared_config.py: text length 512, negative prompt",
-        "https://github.com/Wan-Video/Wan2.2: 24 GB, the text encoder on the CPU (fp32: inferred)",
-        "LoRA: usual character settings of musubi-tuner, diffusion-pipe and ai-toolkit, November 2026",
-    ),
-)
 
-_WAN_T2V = Facts(
-    id="wan2.2-t2v-a14b",
-    title="Wan 2.2 T2V A14B",
-    licence="Apache-2.0",
-    weights="Wan-AI/Wan2.2-T2V-A14B-Diffusers",
-    size=(1280, 720),
-    size_multiple=16,
-    fps=Fraction(16),
-    frames=81,
-    max_frames=81,
-    steps=40,
-    guidance=4.0,
-    guidance_low=3.0,
-    boundary=0.875,
-    shift=12.0,
-    negative=_WAN_NEGATIVE,
-    text_length=512,
-    memory=MappingProxyType({"bf16": 80.0, "fp16": 80.0}),
-    lora=LoraFacts(rank=32, steps=2000, learning_rate=1e-4, targets=_WAN_TARGETS, size=(640, 352), frames=17),
-    unfinished=_NOT_YET.format("wan2.2-t2v-a14b"),
-    sources=(
-        f"{_WAN_CONFIGS}/wan_t2v_A14B.py: shift 12, 40 steps, boundary 0.875, guidance 3 (low) and 4 (high)",
-        f"{_WAN_CONFIGS}/shared_config.py: 16 fps, 81 frames, text length 512, negative prompt",
-        "https://github.com/Wan-Video/Wan2.2: 80 GB unoptimised",
-    ),
-)
+def _from_package(family: str) -> Facts:
+    from importlib.metadata import entry_points
 
-_WAN_I2V = Facts(
-    id="wan2.2-i2v-a14b",
-    title="Wan 2.2 I2V A14B",
-    licence="Apache-2.0",
-    weights="Wan-AI/Wan2.2-I2V-A14B-Diffusers",
-    size=(1280, 720),
-    size_multiple=16,
-    fps=Fraction(16),
-    frames=81,
-    max_frames=81,
-    steps=40,
-    guidance=3.5,
-    guidance_low=3.5,
-    boundary=0.9,
-    shift=5.0,
-    negative=_WAN_NEGATIVE,
-    text_length=512,
-    text_to_video=False,
-    image_to_video=True,
-    memory=MappingProxyType({"bf16": 80.0, "fp16": 80.0}),
-    lora=LoraFacts(rank=32, steps=2000, learning_rate=1e-4, targets=_WAN_TARGETS, size=(640, 352), frames=17),
-    unfinished=_NOT_YET.format("wan2.2-i2v-a14b"),
-    sources=(
-        f"{_WAN_CONFIGS}/wan_i2v_A14B.py: shift 5, 40 steps, boundary 0.900, guidance 3.5 for both experts",
-        f"{_WAN_CONFIGS}/shared_config.py: 16 fps, 81 frames, text length 512, negative prompt",
-        "https://github.com/Wan-Video/Wan2.2: 80 GB unoptimised",
-    ),
-)
-
-_HUNYUAN = Facts(
-    id="hunyuan-video",
-    title="HunyuanVideo",
-    licence="Tencent Hunyuan Community License",
-    licence_note="does not apply in the European Union, the United Kingdom and South Korea",
-    weights="hunyuanvideo-community/HunyuanVideo",
-    size=(1280, 720),
-    size_multiple=16,
-    fps=Fraction(24),
-    frames=129,
-    max_frames=129,
-    steps=50,
-    guidance=6.0,
-    shift=7.0,
-    text_length=256,
-    image_to_video=True,
-    memory=MappingProxyType({"bf16": 60.0, "fp16": 60.0, "nf4": 14.0}),
-    lora=LoraFacts(
-        rank=32,
-        steps=1500,
-        learning_rate=1e-4,
-        # A suffix alone would also hit the token refiner.
-        targets=(
-            r"(transformer_blocks|single_transformer_blocks)\.\d+\.attn"
-            r"\.(to_q|to_k|to_v|to_out\.0|add_q_proj|add_k_proj|add_v_proj|to_add_out)",
-        ),
-        size=(640, 352),
-        frames=17,
-        prior_captions=PRIOR,
-    ),
-    unfinished=_NOT_YET.format("hunyuan-video"),
-    sources=(
-        "https://github.com/Tencent-Hunyuan/HunyuanVideo: 129 frames at 720x1280, 24 fps, 50 steps, embedded "
-        "guidance 6, shift 7; 60 GB at 720p, 45 GB at 544p",
-        "diffusers 0.42.1 HunyuanVideoPipeline: frames 4k+1, sizes a multiple of 16, text length 256",
-        "LoRA targets: https://github.com/a-r-r-o-w/finetrainers",
-    ),
-)
-
-_MOCHI = Facts(
-    id="mochi-1",
-    title="Mochi 1 preview",
-    licence="Apache-2.0",
-    weights="genmo/mochi-1-preview",
-    variant="bf16",
-    size=(848, 480),
-    size_multiple=16,
-    fps=Fraction(30),
-    frames=85,
-    max_frames=163,
-    frame_step=6,
-    steps=64,
-    guidance=4.5,
-    text_length=256,
-    memory=MappingProxyType({"bf16": 22.0, "fp32": 42.0}),
-    lora=LoraFacts(
-        rank=16,
-        steps=2000,
-        learning_rate=2e-4,
-        targets=(r"transformer_blocks\.\d+\.attn1\.(to_q|to_k|to_v|to_out\.0)",),
-        size=(848, 480),
-        frames=37,
-        prior_captions=PRIOR,
-        sampling="uniform",
-    ),
-    unfinished=_NOT_YET.format("mochi-1"),
-    sources=(
-        "https://github.com/genmoai/mochi: 480x848, 30 fps, up to 5.4 s, 64 steps, guidance 4.5, "
-        "linear-quadratic schedule (0.025) without a shift",
-        "LoRA: the same repository, rank 16, 2e-4, 2,000 steps, uniform sigma, caption dropout 0.1",
-        "diffusers 0.42.1 MochiPipeline: frames 6k+1, VAE 6x8x8, patch 2, text length 256; 22 GB (42 fp32)",
-    ),
-)
-
-_LTX = Facts(
-    id="ltx-video",
-    title="LTX-Video 0.9",
-    licence="LTX-Video Open Weights License",
-    licence_note="differs from version to version; read the one in the repository of the weights",
-    weights="Lightricks/LTX-Video",
-    size=(704, 480),
-    size_multiple=32,
-    fps=Fraction(25),
-    frames=161,
-    max_frames=257,
-    frame_step=8,
-    steps=50,
-    guidance=3.0,
-    negative="worst quality, inconsistent motion, blurry, jittery, distorted",
-    text_length=128,
-    image_to_video=True,
-    memory=MappingProxyType({"bf16": 10.0, "fp16": 10.0}),
-    lora=LoraFacts(
-        rank=32,
-        steps=1500,
-        learning_rate=2e-4,
-        targets=(r"transformer_blocks\.\d+\.attn[12]\.(to_q|to_k|to_v|to_out\.0)",),
-        size=(704, 480),
-        frames=25,
-        prior_captions=PRIOR,
-    ),
-    unfinished=_NOT_YET.format("ltx-video"),
-    sources=(
-        "https://huggingface.co/Lightricks/LTX-Video: frames 8k+1, at most 257; sizes a multiple of 32",
-        "diffusers 0.42.1 LTXPipeline: 25 fps, 161 frames, 50 steps, guidance 3, text length 128",
-        "LoRA: https://github.com/Lightricks/LTX-Video-Trainer, rank 32, 2e-4, 1,500 steps",
-    ),
-)
-
-_ANIMATIC = Facts(
-    id="animatic",
-    title="Animatic: drawn storyboard cards, no model at all",
-    licence="Apache-2.0",
-    weights=None,
-    size=(1280, 720),
-    size_multiple=2,
-    # A card stands still, so one frame a second says all there is; the conform holds it.
-    fps=Fraction(1),
-    frames=4,
-    max_frames=3600,
-    frame_step=1,
-    precision="fp32",
-    renders=True,
-    sources=("drawn by filmforge itself",),
-)
-
-_COMFYUI = Facts(
-    id="comfyui",
-    title="A ComfyUI server with a workflow",
-    licence="that of the models in the workflow",
-    weights=None,
-    size=(1280, 704),
-    size_multiple=16,
-    fps=Fraction(16),
-    frames=81,
-    max_frames=81,
-    steps=20,
-    guidance=3.5,
-    shift=8.0,
-    image_to_video=True,
-    unfinished=_NOT_YET.format("comfyui"),
-    sources=(
-        "ComfyUI 0.3.64, its official Wan 2.2 A14B template: 81 frames, 16 fps, 20 steps, cfg 3.5, shift 8",
-    ),
-)
-
-FAMILIES: Mapping[str, Facts] = MappingProxyType(
-    {
-        facts.id: facts
-        for facts in (
-            _POCKET,
-            _WAN_5B,
-            _WAN_T2V,
-            _WAN_I2V,
-            _HUNYUAN,
-            _MOCHI,
-            _LTX,
-            _ANIMATIC,
-            _COMFYUI,
-        )
-    }
-)
-"""Every family of the film language, by its id; those that filmforge was made around come first."""
+    point = next(iter(entry_points(group=ENTRY_POINTS, name=family)))
+    try:
+        found = point.load()
+    except Exception as error:
+        raise FilmforgeError(f"the family '{family}' of {point.value} cannot be loaded: {error}") from error
+    if not isinstance(found, Facts) or found.id != family:
+        raise FilmforgeError(f"{point.value} is not the Facts of a family called '{family}'")
+    return found

@@ -41,6 +41,13 @@ def best_device() -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
+def device_memory(device: torch.device) -> float | None:
+    """GB of memory that an accelerator has; None for a processor, whose memory is the machine's."""
+    if device.type != "cuda":
+        return None
+    return float(torch.cuda.get_device_properties(device).total_memory / 1e9)
+
+
 def physical_cores() -> int:
     """How many threads to compute with when nobody says: one for each physical core."""
     import psutil
@@ -77,10 +84,13 @@ class _Kept(logging.Handler):
 
 
 @contextmanager
-def warnings_are_errors(kind: type[FilmforgeError], where: str) -> Iterator[None]:
+def warnings_are_errors(
+    kind: type[FilmforgeError], where: str, *, known: tuple[str, ...] = ()
+) -> Iterator[None]:
     """Raise `kind` for whatever diffusers or peft warns of inside: they warn, and go on with something else.
 
-    diffusers rounds frames and sizes, and leaves out LoRA keys, with no more than a line in its log.
+    diffusers rounds frames and sizes, and leaves out LoRA keys, with no more than a line in its log. Messages
+    that begin with one of `known` are passed over.
     """
     logger = logging.getLogger("diffusers")
     kept = _Kept()
@@ -103,6 +113,7 @@ def warnings_are_errors(kind: type[FilmforgeError], where: str) -> Iterator[None
             logger.addHandler(handler)
         logger.setLevel(level)
         logger.propagate = propagate
-    messages = kept.messages + [str(warning.message) for warning in caught]
+    said = kept.messages + [str(warning.message) for warning in caught]
+    messages = [message for message in said if not message.startswith(known)]
     if messages:
         raise kind(f"{where}: {'; '.join(messages)}")

@@ -111,6 +111,14 @@ class TestShots:
                 "{id: a, prompt: x, lasts: 1s, model: mochi-1, start: good}",
                 "mochi-1 cannot start from a picture",
             ),
+            (
+                "{id: a, prompt: x, lasts: 1s, model: hunyuan-video, start: good}",
+                "hunyuan-video cannot start from a picture; declare a model with `version: i2v`",
+            ),
+            (
+                "{id: a, prompt: x, lasts: 9s, model: mochi-1, extend: true}",
+                "a shot is continued from its last frame, and mochi-1 cannot start from a picture",
+            ),
             ("{id: a, prompt: x, lasts: 1s, model: comfyui}", "comfyui renders with a workflow"),
         ],
     )
@@ -197,6 +205,26 @@ class TestDeclarations:
             ("models: {hero: {use: wan2.2-ti2v-5b, size: 1280x720}}", "the nearest it can is 1280x736"),
             ("models: {c: {use: comfyui}}", "models.c: comfyui renders with a workflow"),
             ("models: {c: {use: pocket, server: x}}", "models.c.server: `server` is for `use: comfyui`"),
+            (
+                "models: {m: {use: ltx-video, shift: 3.0}}",
+                "models.m.shift: ltx-video has no shift to declare",
+            ),
+            ("models: {m: {use: mochi-1, shift: 3.0}}", "models.m.shift: mochi-1 has no shift to declare"),
+            ("models: {m: {use: mochi-1, steps: 1}}", "models.m.steps: mochi-1 needs at least 2 steps"),
+            ("models: {m: {use: pocket, version: x}}", "models.m.version: pocket has no version 'x'"),
+            (
+                "models: {m: {use: ltx-video, version: 0.9.6}}",
+                "ltx-video has no version '0.9.6'; there are 0.9.5, 0.9.7-dev",
+            ),
+            (
+                "models: {m: {use: ltx-video, version: 0.9.7-distilled, steps: 20}}",
+                "models.m.steps: ltx-video 0.9.7-distilled is distilled for 8 steps",
+            ),
+            ("models: {m: {use: pocket, guidance_low: 3}}", "models.m.guidance_low: pocket has one expert"),
+            (
+                "models: {m: {use: wan2.2-t2v-a14b, guidance: 1}}",
+                "models.m.guidance: guidance 1 at high noise and 3 at low",
+            ),
             ("model: pockt", "model: there is no model called 'pockt'; did you mean 'pocket'?"),
             ("style: storm", "style: there is no style called 'storm'; declare it under `styles`"),
             ("characters: {a: {}}", "characters.a: 'a' has neither looks, photos nor a LoRA"),

@@ -183,13 +183,7 @@ class TestLoad:
         assert latents["latents"].dtype == torch.float32
         assert latents["latents"].equal(half.sample(**settings(half))["latents"])
 
-    @pytest.mark.parametrize("precision", ["fp8", "int8", "nf4"])
-    def test_quantized_precisions_are_refused(self, precision: str, pocket_folder: Path) -> None:
-        """What is not carried out yet is said, not replaced."""
-        with pytest.raises(FilmforgeError, match=f"precision {precision}.*not carried out yet"):
-            load("pocket", pocket_folder, precision=precision)
-
-    @pytest.mark.parametrize("family", ["ltx-video", "wan2.2-t2v-a14b", "comfyui"])
+    @pytest.mark.parametrize("family", ["comfyui"])
     def test_families_that_cannot_render_yet_say_so(self, family: str) -> None:
         """One sentence, with what to do."""
         with pytest.raises(FilmforgeError, match=f"{family} can be checked and planned"):

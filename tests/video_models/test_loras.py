@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from filmforge.video_models.facts import facts_of
 from filmforge.video_models.lora_file import LoraUse, mismatch, read_header
 from filmforge.video_models.wan import WanModel
 from filmforge.video_models.weights import Weights
+from tests.video_models import tiny
 from tests.video_models.conftest import load
 
 RANK = 2
@@ -236,3 +239,54 @@ class TestHeader:
         del said["filmforge.rank"]
         with pytest.raises(LoraError, match="incomplete or malformed"):
             read_header(written(tmp_path / "y", state(model), **said))
+
+
+class TestEveryFamily:
+    """LoRAs go through the loader of each family's own pipeline."""
+
+    @pytest.mark.parametrize(
+        ("family", "save"),
+        [
+            ("ltx-video", tiny.save_ltx_like),
+            ("hunyuan-video", tiny.save_hunyuan_like),
+            ("mochi-1", tiny.save_mochi_like),
+        ],
+    )
+    def test_a_lora_acts(self, family: str, save: Callable[[Path], Path], tmp_path: Path) -> None:
+        """On the modules that the facts name for training; at weight 0 it is the base to the byte; without the prefix
+        that the loader looks for, it is refused rather than passed over (trap 2)."""
+        model = load(family, save(tmp_path / "m"), precision="fp32")
+        assert model.facts.lora is not None
+        targets = re.compile("|".join(f"({target})" for target in model.facts.lora.targets))
+        modules = [name for name, _ in model.transformer.named_modules() if targets.fullmatch(name)][:3]
+        assert len(modules) == 3
+        generator = torch.Generator().manual_seed(0)
+        held: dict[str, Tensor] = {}
+        for name in modules:
+            linear = model.transformer.get_submodule(name)
+            down = torch.randn(RANK, linear.in_features, generator=generator)
+            up = torch.randn(linear.out_features, RANK, generator=generator)
+            held |= {f"transformer.{name}.lora_A.weight": down, f"transformer.{name}.lora_B.weight": up}
+        path = written(tmp_path / "lora", held)
+
+        def clip(*uses: LoraUse) -> Tensor:
+            model.set_loras(uses)
+            positive, negative = model.encode(["mira", ""])
+            return model.sample(
+                positive=positive,
+                negative=negative,
+                frames=model.facts.legal_frames(2),
+                size=(64, 32),
+                steps=2,
+                guidance=3.0,
+                shift=model.facts.shift,
+                seed=1,
+            )["latents"]
+
+        base = clip()
+        assert not clip(LoraUse(path)).equal(base)
+        assert clip(LoraUse(path, 0.0)).equal(base)
+        assert clip().equal(base)
+        bare = {key.removeprefix("transformer."): value for key, value in held.items()}
+        with pytest.raises(LoraError):
+            clip(LoraUse(written(tmp_path / "bare", bare)))

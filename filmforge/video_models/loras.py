@@ -1,18 +1,18 @@
-"""Puts LoRAs on a Wan transformer through the pipeline's own loader, and proves that they took hold.
+"""Puts LoRAs on a model through its pipeline's own loader, and proves that they took hold.
 
 diffusers only warns when a LoRA's keys match nothing, and then renders without it; so what is in the file is
-held against the modules of the transformer first, name by name and shape by shape, and looked for afterwards.
+held against the modules of the transformer first, name by name and shape by shape, and looked for afterwards. A
+model with two experts gets each LoRA on both: diffusers alone would load it onto the first and say nothing.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import diffusers
 import torch
 from torch import Tensor
 
@@ -32,13 +32,24 @@ _PAIR = re.compile(r"(?P<module>.+)\.lora_(?P<side>A|B)\.weight")
 _Signature = tuple[str, int, int]
 
 
-class WanLoras:
-    """The LoRAs that act on one transformer. Holds which files are loaded, under which adapter names."""
+class Loras:
+    """The LoRAs that act on one model. Holds which files are loaded, under which adapter names.
 
-    def __init__(self, facts: Facts, weights: Weights, transformer: Any, dtype: torch.dtype) -> None:
+    `experts` are the transformers that denoise, by the names under which `pipeline` knows them.
+    """
+
+    def __init__(
+        self,
+        facts: Facts,
+        weights: Weights,
+        pipeline: Any,
+        experts: Mapping[str, Any],
+        dtype: torch.dtype,
+    ) -> None:
         self._facts = facts
         self._weights = weights
-        self._transformer = transformer
+        self._pipeline = pipeline
+        self._experts = experts
         self._dtype = dtype
         self._loaded: dict[_Signature, str] = {}
         self._acting: list[tuple[str, float]] = []
@@ -49,16 +60,16 @@ class WanLoras:
         wanted = [(_signature(use.path), use) for use in uses]
         if len({signature for signature, _ in wanted}) != len(wanted):
             raise LoraError(f"{uses[0].path}: the same LoRA is named twice on one shot")
-        pipeline = self._pipeline()
+        pipeline = self._pipeline
         spare = [
             name for key, name in self._loaded.items() if key not in {signature for signature, _ in wanted}
         ]
         if not wanted:
-            self._forget(pipeline)
+            self._forget()
             return
         for signature, use in wanted:
             if signature not in self._loaded:
-                self._loaded[signature] = self._load(pipeline, use.path)
+                self._loaded[signature] = self._load(use.path)
         acting = [(self._loaded[signature], float(use.weight)) for signature, use in wanted]
         if acting != self._acting:
             pipeline.set_adapters([name for name, _ in acting], [weight for _, weight in acting])
@@ -67,19 +78,13 @@ class WanLoras:
             pipeline.delete_adapters(spare)
             self._loaded = {key: name for key, name in self._loaded.items() if name not in spare}
 
-    def _forget(self, pipeline: Any) -> None:
+    def _forget(self) -> None:
         """Take everything off: what is wanted again is read again."""
-        if getattr(self._transformer, "peft_config", None):
-            pipeline.unload_lora_weights()
+        if any(getattr(expert, "peft_config", None) for expert in self._experts.values()):
+            self._pipeline.unload_lora_weights()
         self._loaded, self._acting = {}, []
 
-    def _pipeline(self) -> Any:
-        kind: Any = diffusers.WanPipeline
-        return kind(
-            tokenizer=None, text_encoder=None, vae=None, scheduler=None, transformer=self._transformer
-        )
-
-    def _load(self, pipeline: Any, path: Path) -> str:
+    def _load(self, path: Path) -> str:
         header = read_header(path)
         reason = mismatch(header, self._facts, self._weights)
         if reason:
@@ -88,34 +93,45 @@ class WanLoras:
         with runtime.warnings_are_errors(LoraError, where):
             try:
                 # A dict passes the loader's conversion of foreign formats; its metadata must be named.
-                state = pipeline.lora_state_dict(tensors.load(path))
+                state = self._pipeline.lora_state_dict(tensors.load(path))
             except (ValueError, KeyError, RuntimeError) as error:
                 raise LoraError(f"{where}: its keys cannot be read: {error}") from error
         modules = self._check(state, where)
         name = f"lora{self._count}"
         self._count += 1
-        state = {key: value.to(self._transformer.device, self._dtype) for key, value in state.items()}
+        metadata = _adapter_metadata(header.metadata, where)
         try:
-            with runtime.warnings_are_errors(LoraError, where):
-                self._transformer.load_lora_adapter(
-                    state,
-                    prefix=PREFIX.rstrip("."),
-                    adapter_name=name,
-                    metadata=_adapter_metadata(header.metadata, where),
-                    _pipeline=pipeline,
-                    low_cpu_mem_usage=False,
-                )
-            self._check_took_hold(name, modules, where)
+            for expert in self._experts.values():
+                with runtime.warnings_are_errors(LoraError, where):
+                    expert.load_lora_adapter(
+                        {key: value.to(expert.device, self._dtype) for key, value in state.items()},
+                        prefix=PREFIX.rstrip("."),
+                        adapter_name=name,
+                        metadata=metadata,
+                        _pipeline=self._pipeline,
+                        low_cpu_mem_usage=False,
+                    )
+                _check_took_hold(expert, name, modules, where)
+                self._widen(expert, name, state)
         except LoraError:
-            self._forget(pipeline)
+            self._forget()
             raise
         return name
 
+    def _widen(self, expert: Any, name: str, state: Mapping[str, Tensor]) -> None:
+        """Put a LoRA back to sixteen bits on weights that are stored in eight: peft makes it as small as its base."""
+        for module_name, module in expert.named_modules():
+            for side in ("lora_A", "lora_B"):
+                held = getattr(module, side, {})
+                if name in held and held[name].weight.dtype == torch.float8_e4m3fn:
+                    value = state[f"{PREFIX}{module_name}.{side}.weight"]
+                    held[name].weight.data = value.to(expert.device, self._dtype)
+
     def _check(self, state: dict[str, Tensor], where: str) -> set[str]:
-        """Hold every key against the transformer; the modules that the LoRA acts on."""
+        """Hold every key against the transformer; the modules that the LoRA acts on. Experts are built alike."""
         own = {
             name.replace(".base_layer", ""): module
-            for name, module in self._transformer.named_modules()
+            for name, module in next(iter(self._experts.values())).named_modules()
             if isinstance(module, torch.nn.Linear) and ".lora_" not in name
         }
         sides: dict[str, dict[str, Tensor]] = {}
@@ -147,15 +163,14 @@ class WanLoras:
             raise LoraError(f"{where}: it holds numbers that are not finite")
         return set(sides)
 
-    def _check_took_hold(self, name: str, modules: set[str], where: str) -> None:
-        have = {
-            module_name
-            for module_name, module in self._transformer.named_modules()
-            if name in getattr(module, "lora_B", {})
-        }
-        if have != modules:
-            lost = ", ".join(sorted(modules ^ have)[:3])
-            raise LoraError(f"{where}: loaded, and not on the modules that it names: {lost}")
+
+def _check_took_hold(expert: Any, name: str, modules: set[str], where: str) -> None:
+    have = {
+        module_name for module_name, module in expert.named_modules() if name in getattr(module, "lora_B", {})
+    }
+    if have != modules:
+        lost = ", ".join(sorted(modules ^ have)[:3])
+        raise LoraError(f"{where}: loaded, and not on the modules that it names: {lost}")
 
 
 def _adapter_metadata(metadata: Any, where: str) -> dict[str, Any] | None:

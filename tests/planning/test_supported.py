@@ -1,0 +1,73 @@
+"""What a film may declare and a build would have to leave out: refused with a sentence at its place, never ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import filmforge
+
+FILM = """
+models: {{m: {{use: {use}}}}}
+model: m
+characters:
+  mira: {{looks: a girl, {mira}}}
+scenes:
+  - id: a
+    shots:
+      - {{id: one, prompt: "{{mira}} walks", lasts: 1s, seed: 1}}
+"""
+
+
+@pytest.fixture
+def refused(write_film: Callable[[str], Path]) -> Callable[[str, str], list[str]]:
+    """The sentences that the plan of a film refuses it with."""
+
+    def of(use: str, mira: str = "trigger: mira") -> list[str]:
+        plan = filmforge.plan(filmforge.load(write_film(FILM.format(use=use, mira=mira))))
+        return [str(problem) for problem in plan.refused]
+
+    return of
+
+
+@pytest.mark.parametrize(
+    "use", ["ltx-video", "wan2.2-t2v-a14b", "hunyuan-video", "mochi-1", "wan2.2-ti2v-5b"]
+)
+def test_what_renders_is_not_refused(use: str, refused: Callable[..., list[str]]) -> None:
+    """A plan needs no weights."""
+    assert refused(use) == []
+
+
+def test_a_family_that_does_not_render(refused: Callable[..., list[str]], tmp_path: Path) -> None:
+    """It says so, with what to do."""
+    (tmp_path / "flow.json").write_text("{}", encoding="utf-8")
+    (said,) = refused("comfyui, workflow: flow.json")
+    assert "comfyui can be checked and planned, and not rendered yet" in said
+
+
+def test_a_lora_that_cannot_be_trained(
+    refused: Callable[..., list[str]], photo_folder: Callable[..., str]
+) -> None:
+    """The objective of the family is not carried out: so the photos are refused, at their line."""
+    (said,) = refused("ltx-video", f"photos: {photo_folder()}")
+    assert "no LoRA can be trained on ltx-video yet, which renders 'mira' as model 'm'" in said
+    assert refused("wan2.2-ti2v-5b", "photos: characters/mira") == []
+
+
+def test_no_lora_is_trained_in_a_quantized_precision(
+    refused: Callable[..., list[str]], photo_folder: Callable[..., str]
+) -> None:
+    """It would learn from weights that are rounded at every step."""
+    (said,) = refused("pocket, precision: fp8", f"photos: {photo_folder()}")
+    assert "no LoRA can be trained in fp8; declare bf16, fp16 or fp32" in said
+
+
+@pytest.mark.skipif(find_spec("bitsandbytes") is not None, reason="bitsandbytes is installed")
+def test_a_precision_whose_package_is_missing(refused: Callable[..., list[str]]) -> None:
+    """Known before anything runs."""
+    assert refused("pocket, precision: fp8") == []
+    (said,) = refused("pocket, precision: nf4")
+    assert "pip install bitsandbytes" in said
