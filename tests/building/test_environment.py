@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import filmforge
-from filmforge.building import environment
+from filmforge.building import environment, worker
 from filmforge.building.environment import differences, environment_of
 from filmforge.building.worker import StoredKeep
 from filmforge.errors import UsageError
@@ -166,6 +166,23 @@ class TestHalfway:
         assert kept("torch 2", True) == "torch 2"
         assert kept("torch 2", True) == "torch 2"
         assert StoredKeep(store, "render/a", lambda: "torch 2", True).find("latents", {"seed": 1}) is not None
+
+    def test_checkpoints_of_other_versions_are_left_behind(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A training that is made anew does not go on from where another version stopped; any other does."""
+        store = Store(tmp_path / "store")
+        key = "0" * 64
+
+        def scratch(torch: str, anew: bool) -> Path:
+            monkeypatch.setattr(worker, "versions_here", lambda: {"torch": torch})
+            return worker.scratch_of(store, key, anew=anew)
+
+        (scratch("1", False) / "checkpoint").write_text("half")
+        assert (scratch("2", False) / "checkpoint").exists()
+        assert not (scratch("2", True) / "checkpoint").exists()
+        (scratch("2", True) / "checkpoint").write_text("half")
+        assert (scratch("2", True) / "checkpoint").exists()
 
 
 class TestNames:
