@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import types
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +185,18 @@ class TestHalfway:
         assert not (scratch("2", True) / "checkpoint").exists()
         (scratch("2", True) / "checkpoint").write_text("half")
         assert (scratch("2", True) / "checkpoint").exists()
+
+
+class TestRecorded:
+    def test_what_a_worker_says_of_itself(self, tmp_path: Path) -> None:
+        """With a model loaded: every deciding version and the device. Without: nothing of what had no part in it."""
+        doing = worker.Worker(Store(tmp_path / "store"), io.StringIO())
+        assert set(doing._made_in()["versions"]) - set(worker.MEDIA) == {"python", "filmforge"}
+        doing.session.held["model"] = types.SimpleNamespace(device="cpu")
+        made_in = doing._made_in()
+        assert set(made_in["versions"]) >= {"python", *environment.DECIDING}
+        assert made_in["device"] == "cpu"
+        assert environment_of(made_in).endswith(", device cpu")
 
 
 class TestNames:
