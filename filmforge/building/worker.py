@@ -7,6 +7,7 @@ standard error, never among the messages.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import queue
@@ -74,6 +75,19 @@ class StoredKeep:
         return self.store.blobs.path(blob.digest)
 
 
+def scratch_of(store: Store, key: str, *, anew: bool) -> Path:
+    """The step's scratch folder. Where it is made anew, checkpoints of other versions are not gone on from."""
+    scratch = store.work_dir(key)
+    marker, now = scratch / "versions", environment_of({"versions": versions_here()})
+    if anew and not (marker.is_file() and marker.read_text(encoding="utf-8") == now):
+        store.drop_work_dir(key)
+        scratch = store.work_dir(key)
+    if not marker.exists():
+        with contextlib.suppress(OSError):  # without it nothing is known of what is made here, which is safe
+            marker.write_text(now, encoding="utf-8")
+    return scratch
+
+
 def _plain_message(error: BaseException) -> str:
     if isinstance(error, FilmforgeError):
         return str(error)
@@ -117,7 +131,7 @@ class Worker:
             digests=task["digests"],
             hints=task["hints"],
             folder=folder,
-            scratch=self.store.work_dir(task["key"]),
+            scratch=scratch_of(self.store, task["key"], anew=bool(task["hints"].get("anew"))),
             keep=StoredKeep(self.store, name, self._environment, bool(task["hints"].get("anew"))),
             session=self.session,
             report=report,

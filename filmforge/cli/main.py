@@ -6,6 +6,7 @@ import gc
 import os
 import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import click
@@ -74,11 +75,32 @@ def filmforge() -> None:
     """
 
 
+class _NoPlugins(ModuleType):
+    """Stands in for pydantic's loader of plugins, which imports importlib.metadata even when told to look for none.
+
+    Whatever else pydantic may want of that module is the real one's.
+    """
+
+    REAL = "pydantic.plugin._loader"
+
+    @staticmethod
+    def get_plugins() -> tuple[()]:
+        return ()
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if sys.modules.get(self.REAL) is self:
+            del sys.modules[self.REAL]
+        return getattr(import_module(self.REAL), name)
+
+
 def main() -> None:
     """Run the command line. Exit status: 0 done, 1 a step failed, 2 the film or the command is wrong, 130 interrupted."""
     # Looking for plugins of pydantic, and for garbage among modules and films that stay, both cost more than
     # a check.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    if os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__") == "__all__":
+        sys.modules.setdefault(_NoPlugins.REAL, _NoPlugins(_NoPlugins.REAL))
     gc.set_threshold(100_000)
     try:
         sys.exit(filmforge.main(standalone_mode=False, prog_name="filmforge") or 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -55,4 +54,6 @@ def load_project(film: Path, profile: str | None, overrides: tuple[str, ...], st
 
 def print_json(data: Any) -> None:
     """Print one JSON document."""
+    import json  # here: most commands print none, and `check` runs at every save
+
     click.echo(json.dumps(data, ensure_ascii=False, indent=2))

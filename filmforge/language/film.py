@@ -5,8 +5,7 @@ film file. What is declared here is the shape of each part on its own; what span
 exist, cycles, files) is checked in `check.py`, with positions.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations` here: pydantic would have to compile each annotation again, at every start.
 from fractions import Fraction
 from typing import Annotated, Any, Final, Literal, get_args
 

@@ -158,4 +158,8 @@ def _environment() -> dict[str, str]:
         "GIT_TERMINAL_PROMPT": "0",
         "LC_ALL": "C",
     }
-    return {**os.environ, **quiet}
+    given = dict(os.environ)
+    given.pop("GIT_INDEX_FILE", None)  # a hook's, which may be half-way through a commit
+    if not os.path.isabs(given.get("GIT_DIR", "/")):  # noqa: PTH117 - a hook's too, which counts from elsewhere
+        del given["GIT_DIR"]
+    return {**given, **quiet}

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
+import types
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import filmforge
-from filmforge.building import environment
+from filmforge.building import environment, worker
 from filmforge.building.environment import differences, environment_of
 from filmforge.building.worker import StoredKeep
 from filmforge.errors import UsageError
@@ -166,6 +168,35 @@ class TestHalfway:
         assert kept("torch 2", True) == "torch 2"
         assert kept("torch 2", True) == "torch 2"
         assert StoredKeep(store, "render/a", lambda: "torch 2", True).find("latents", {"seed": 1}) is not None
+
+    def test_checkpoints_of_other_versions_are_left_behind(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A training that is made anew does not go on from where another version stopped; any other does."""
+        store = Store(tmp_path / "store")
+        key = "0" * 64
+
+        def scratch(torch: str, anew: bool) -> Path:
+            monkeypatch.setattr(worker, "versions_here", lambda: {"torch": torch})
+            return worker.scratch_of(store, key, anew=anew)
+
+        (scratch("1", False) / "checkpoint").write_text("half")
+        assert (scratch("2", False) / "checkpoint").exists()
+        assert not (scratch("2", True) / "checkpoint").exists()
+        (scratch("2", True) / "checkpoint").write_text("half")
+        assert (scratch("2", True) / "checkpoint").exists()
+
+
+class TestRecorded:
+    def test_what_a_worker_says_of_itself(self, tmp_path: Path) -> None:
+        """With a model loaded: every deciding version and the device. Without: nothing of what had no part in it."""
+        doing = worker.Worker(Store(tmp_path / "store"), io.StringIO())
+        assert set(doing._made_in()["versions"]) - set(worker.MEDIA) == {"python", "filmforge"}
+        doing.session.held["model"] = types.SimpleNamespace(device="cpu")
+        made_in = doing._made_in()
+        assert set(made_in["versions"]) >= {"python", *environment.DECIDING}
+        assert made_in["device"] == "cpu"
+        assert environment_of(made_in).endswith(", device cpu")
 
 
 class TestNames:

@@ -180,6 +180,18 @@ class TestElsewhere:
         (tmp_path / "other/film.yaml").unlink()
         assert differences(said(run, tmp_path / "other/film.yaml", "HEAD~1", "HEAD")) == EXPECTED
 
+    def test_from_a_hook_and_with_a_repository_elsewhere(
+        self, changed: Path, git: Git, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What git sets for its hooks does no harm; a repository that is kept apart is named as git has it named."""
+        monkeypatch.setenv("GIT_DIR", ".git")
+        monkeypatch.setenv("GIT_INDEX_FILE", "index.lock")
+        assert differences(said(run, changed, "HEAD~1", "HEAD")) == EXPECTED
+        (changed.parent / ".git").rename(tmp_path / "apart.git")
+        monkeypatch.setenv("GIT_DIR", str(tmp_path / "apart.git"))
+        monkeypatch.setenv("GIT_WORK_TREE", str(changed.parent))
+        assert differences(said(run, changed, "HEAD~1")) == EXPECTED
+
     def test_in_a_folder_of_the_repository(self, film: Path, git: Git, run: Run) -> None:
         """The film need not lie at the root of the repository."""
         folder = film.parent / "films/one"
