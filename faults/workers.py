@@ -18,7 +18,7 @@ from filmforge.building.local import LocalExecutor
 
 SHORT, LONG = 3, 60
 HOW = ("killed", "hung", "out of memory")
-PATIENCE = 4.0
+PATIENCE = 20.0
 
 
 class Unlucky(LocalExecutor):

@@ -85,7 +85,7 @@ class LocalExecutor:
             if process.task is None:
                 continue
             used = _processor_seconds(process.running.pid)
-            if used - process.used > 0.05:
+            if used > process.used:
                 process.used, process.sign = used, now
             elif now - process.sign > self._patience and not process.hung:
                 process.hung = True
