@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: film test setup check format generated pocket pocket-report benchmarks clean
+.PHONY: film test setup check format generated pocket pocket-report benchmarks faults clean
 
 film: $(READY)  ## set up, and build projects/lantern
 	$(BIN)/filmforge build projects/lantern/film.yaml
@@ -43,6 +43,9 @@ pocket-report: $(READY)  ## measure pocket, and write its contact sheets: an hou
 benchmarks: $(READY)  ## measure speed and memory against peers: a quarter of an hour on an idle machine
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks
+
+faults: $(READY)  ## kill, damage, fill and disturb, hundreds of times: hours; the short form is in `make test`
+	$(BIN)/python -m faults
 
 clean:
 	rm -rf $(VENV)

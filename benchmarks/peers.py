@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -90,3 +91,39 @@ def doit(*arguments: str) -> list[str]:
 def snakemake(*arguments: str) -> list[str]:
     """The command that makes all of the project in the current folder with one job at a time."""
     return [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all", *arguments]
+
+
+def write_unbuilt_snakemake(folder: Path, shots: int, env: dict[str, str]) -> None:
+    """The project for snakemake with nothing made yet."""
+    write_project(folder, shots)
+    for kind in ("plate", "segment"):
+        for path in (folder / kind).iterdir():
+            path.unlink()
+    (folder / "cut").unlink()
+
+
+def write_unbuilt_dvc(folder: Path, shots: int, env: dict[str, str]) -> None:
+    """The same steps as stages of DVC, with nothing made yet, in a repository without git."""
+    (folder / "card").mkdir()
+    stages = []
+    for shot in range(shots):
+        (folder / "card" / str(shot)).write_text(f"card {shot}", encoding="utf-8")
+        for kind, before in (("plate", "card"), ("segment", "plate")):
+            source, target = f"{before}/{shot}", f"{kind}/{shot}"
+            stages.append(
+                f"  {kind}{shot}: {{cmd: mkdir -p {kind} && cp {source} {target}, deps: [{source}], outs: [{target}]}}"
+            )
+    segments = ", ".join(f"segment/{shot}" for shot in range(shots))
+    stages.append(f"  cut: {{cmd: cat segment/* > cut, deps: [{segments}], outs: [cut]}}")
+    (folder / "dvc.yaml").write_text("stages:\n" + "\n".join(stages) + "\n", encoding="utf-8")
+    subprocess.run([*dvc_command(), "init", "--no-scm", "-q"], cwd=folder, env=env, check=True)
+
+
+def dvc_command() -> list[str]:
+    """DVC beside this Python."""
+    return [sys.executable, "-m", "dvc"]
+
+
+def dvc(*arguments: str) -> list[str]:
+    """The command that makes all stages of the project in the current folder."""
+    return [*dvc_command(), "repro", "-q", *arguments]

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -25,12 +26,23 @@ class _Process:
     log: Path
     task: Task | None = None
     told: list[str] = field(default_factory=list)
+    sign: float = 0.0  # when it last said something or used its processor
+    used: float = -1.0  # seconds of processor that it and what runs under it had used by then
+    hung: bool = False
+
+
+PATIENCE = 600.0
+"""Seconds after which a worker that is at a step, says nothing and uses no processor is taken to hang."""
 
 
 class LocalExecutor:
-    """Workers on this machine. `jobs` is how many steps without a device may run at once (at least 1)."""
+    """Workers on this machine. `jobs` is how many steps without a device may run at once (at least 1).
 
-    def __init__(self, store_root: Path, jobs: int) -> None:
+    A worker that hangs for `patience` seconds is ended; its step has crashed.
+    """
+
+    def __init__(self, store_root: Path, jobs: int, patience: float = PATIENCE) -> None:
+        self._patience, self._looked = patience, 0.0
         self._root = store_root
         self._rooms: dict[Lane, int] = {"device": 1, "media": jobs}
         self._processes: list[_Process] = []
@@ -47,7 +59,7 @@ class LocalExecutor:
     def start(self, task: Task) -> None:
         idle = [p for p in self._processes if p.lane == task.lane and p.task is None]
         process = idle[0] if idle else self._spawn(task.lane)
-        process.task = task
+        process.task, process.sign = task, time.monotonic()
         weights = str(dict(task.params).get("model", {}).get("weights", ""))
         if task.lane == "device" and weights in self._expected and weights not in process.told:
             process.told.append(weights)
@@ -60,7 +72,25 @@ class LocalExecutor:
             messages += self._understood(*self._said.get(timeout=timeout))
             while True:
                 messages += self._understood(*self._said.get_nowait())
+        self._end_hung()
         return messages
+
+    def _end_hung(self) -> None:
+        """End workers that have hung: a driver or a library may wait for ever, and a build must not."""
+        now = time.monotonic()
+        if now - self._looked < self._patience / 20:
+            return
+        self._looked = now
+        for process in self._processes:
+            if process.task is None:
+                continue
+            used = _processor_seconds(process.running.pid)
+            if used > process.used:
+                process.used, process.sign = used, now
+            elif now - process.sign > self._patience and not process.hung:
+                process.hung = True
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.running.pid, signal.SIGKILL)
 
     def close(self) -> None:
         for process in self._processes:
@@ -120,6 +150,7 @@ class LocalExecutor:
     def _understood(self, process: _Process, said: dict[str, Any] | None) -> list[Message]:
         if said is None:
             return self._died(process)
+        process.sign = time.monotonic()
         if said["is"] == "progress":
             return [Progress(said["name"], said["done"], said["total"], said["note"])]
         if said["is"] == "warning":
@@ -140,5 +171,22 @@ class LocalExecutor:
             return []
         how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
         hint = " (the system may have run out of memory)" if status == -9 else ""
+        if process.hung:
+            how, hint = f"did nothing for {self._patience:.0f} s and was ended", ""
         message = f"its worker process {how}{hint}; its log is {process.log}"
         return [Failed(process.task.name, message, crashed=True)]
+
+
+def _processor_seconds(pid: int) -> float:
+    """The processor time of a process and all that runs under it; 0 when it is gone."""
+    import psutil
+
+    total = 0.0
+    try:
+        for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                times = process.cpu_times()
+                total += times.user + times.system
+    except psutil.Error:
+        pass
+    return total

@@ -203,9 +203,15 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _content(path: Path, hasher: Callable[[Path], str]) -> str:
-    """A file's SHA-256. The hub's cache names large files by theirs: no need to read gigabytes."""
+    """A file's SHA-256. The hub's cache names large files by theirs, which is checked: once, where `hasher` remembers."""
     if path.is_symlink():
         target = path.resolve()
         if target.parent.name == "blobs" and _SHA256.fullmatch(target.name):
-            return target.name
+            digest = hasher(target)  # one file, however many snapshots link to it
+            if digest != target.name:
+                raise WeightsError(
+                    f"{path.name} is not what the hub has: its download is damaged. Remove {target} and run "
+                    "filmforge fetch"
+                )
+            return digest
     return hasher(path)

@@ -103,16 +103,37 @@ def test_the_hub_cache_is_read_without_a_network(hub: Path, big_folder: Path, tm
     assert find(FIVE, None, COMMIT, tmp_path) == found
 
 
-def test_large_files_of_the_hub_are_not_read_for_their_digest(hub: Path, tmp_path: Path) -> None:
-    """The cache names them by their digest already."""
-    read: list[str] = []
+def test_large_files_of_the_hub_are_read_once(
+    hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A digest that is remembered is that of the blob, so that no plan and no other snapshot reads it again."""
+    from filmforge.store import Store, sources
 
-    def hasher(path: Path) -> str:
-        read.append(path.suffix)
+    read: list[Path] = []
+
+    def digest_file(path: Path) -> str:
+        read.append(path)
         return sha256_of(path)
 
-    find(FIVE, None, None, tmp_path, hasher=hasher)
-    assert ".safetensors" not in read
+    monkeypatch.setattr(sources, "digest_file", digest_file)
+    monkeypatch.setattr(sources, "GRAIN", -1.0)  # the files of this test were written just now
+    store = Store(tmp_path / "store")
+    store.memo.put("any", {})  # the store is there, as after a first build
+    first = find(FIVE, None, None, tmp_path, hasher=store.sources.digest)
+    blobs = [path for path in read if path.parent.name == "blobs"]
+    assert sorted(blobs) == sorted((hub / "blobs").iterdir())
+    read.clear()
+    assert find(FIVE, None, None, tmp_path, hasher=Store(tmp_path / "store").sources.digest) == first
+    assert read == []
+
+
+def test_a_damaged_download_is_named(hub: Path, tmp_path: Path) -> None:
+    """A large file that is not what the hub states is refused with what to remove, before it makes a picture."""
+    blob = next((hub / "blobs").iterdir())
+    data = blob.read_bytes()
+    blob.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    with pytest.raises(WeightsError, match=rf"download is damaged\. Remove .*{blob.name}"):
+        find(FIVE, None, None, tmp_path)
 
 
 def test_weights_that_are_not_here_can_still_be_planned_for(hub: Path, tmp_path: Path) -> None:
