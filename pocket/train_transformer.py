@@ -24,7 +24,9 @@ from pocket.vae_model import Z
 from pocket.workplace import WORK, device, half_precision, load, save
 
 PEAK = 1.6e-3
-MATRICES = 2.5  # times the rate, for what Muon turns: at 1 they had moved a fifth of their size in ten minutes
+MATRICES = (
+    2.5  # times the rate, for what Muon turns: at 1 they had moved a fifth of their size in ten minutes
+)
 EMPTY = 0.1  # share of captions left out, for guidance
 IMAGE_FIRST = 0.25  # share of clips with their first frame given
 BATCH = {1: 64, 3: 24, 5: 16, 7: 12}
