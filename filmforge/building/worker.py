@@ -8,6 +8,7 @@ standard error, never among the messages.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import queue
@@ -91,7 +92,9 @@ def scratch_of(store: Store, key: str, *, anew: bool) -> Path:
 def _plain_message(error: BaseException) -> str:
     if isinstance(error, FilmforgeError):
         return str(error)
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+    memory = isinstance(error, OSError) and error.errno == errno.ENOMEM
+    memory |= isinstance(error, ImportError) and "failed to map segment" in str(error)
+    if memory or isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "out of memory; declare a smaller size, fewer frames or a leaner precision, or use a larger device"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
