@@ -11,7 +11,7 @@ from filmforge.errors import LoraError
 from filmforge.lora.dataset import read, training_facts
 from filmforge.video_models import tensors
 from filmforge.video_models.lora_file import LoraUse, read_header
-from filmforge.video_models.wan import WanModel
+from filmforge.video_models.model import VideoModel
 
 _LEAST_CHANGE = 1e-3
 """The mean change of the latents, in units of their spread, under which a LoRA is held to do nothing."""
@@ -30,7 +30,7 @@ class Proof:
     change: float
 
 
-def prove(model: WanModel, lora: Path, dataset: Path, *, steps: int = 2, seed: int = 0) -> Proof:
+def prove(model: VideoModel, lora: Path, dataset: Path, *, steps: int = 2, seed: int = 0) -> Proof:
     """Load `lora` as a shot would and sample one frame of the data set's first caption without and with it.
 
     LoraError says which proof failed: that its metadata is whole, that it is not all zero, that it takes hold
@@ -44,7 +44,7 @@ def prove(model: WanModel, lora: Path, dataset: Path, *, steps: int = 2, seed: i
         raise LoraError(f"{lora}: proof that it learned something failed: every lora_B is zero")
 
     training = training_facts(model.facts)
-    text = {"embeds": read(dataset).items[0].text}
+    text = read(dataset).items[0].text
 
     def sampled(uses: list[LoraUse]) -> Tensor:
         model.set_loras(uses)

@@ -13,11 +13,9 @@ def run(work: Work) -> None:
     from filmforge.lora.dataset import Example, prepare
     from filmforge.lora.proof import prove
     from filmforge.lora.train import settings_for, train
-    from filmforge.video_models.wan import WanModel
 
     params = work.params
     model = loaded_model(work)
-    assert isinstance(model, WanModel)  # a plan trains for no other: `trains` of the family's facts
     photos = work.several("photo.")
     captions: list[str] = params["captions"]
     model.set_loras([])
@@ -58,6 +56,7 @@ def run(work: Work) -> None:
         trigger=params["trigger"],
         scratch=work.scratch,
         out=main,
+        photos=[work.digests[role] for role in sorted(work.digests)],
         on_step=lambda step, of, loss: work.progress(step, of, f"training, loss {loss:.3f}"),
     )
     work.progress(total, total, "proving that it changes the picture")
