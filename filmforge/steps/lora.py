@@ -10,7 +10,7 @@ from filmforge.steps.work import Work
 
 def run(work: Work) -> None:
     """Outputs `main`, the LoRA as safetensors, and `report`: losses and proof as JSON."""
-    from filmforge.lora.dataset import Example, prepare
+    from filmforge.lora.dataset import Example, prepare, training_facts
     from filmforge.lora.proof import prove
     from filmforge.lora.train import settings_for, train
 
@@ -18,6 +18,7 @@ def run(work: Work) -> None:
     model = loaded_model(work)
     photos = work.several("photo.")
     captions: list[str] = params["captions"]
+    training = training_facts(model.facts)
     model.set_loras([])
     value = {
         "model": params["model"],
@@ -25,6 +26,8 @@ def run(work: Work) -> None:
         "captions": captions,
         "trigger": params["trigger"],
         "seed": params["seed"],
+        "size": list(training.size),
+        "frames": training.frames,
     }
     examples = [Example(path, caption) for path, caption in zip(photos, captions, strict=True)]
     total = params["steps"]

@@ -270,8 +270,10 @@ class TestRefusals:
 
     def test_a_family_that_cannot_be_trained(self) -> None:
         """The sentence is the family's own."""
-        with pytest.raises(FilmforgeError, match="mochi-1 can be checked and planned"):
-            settings_for(facts_of("mochi-1"))
+        with pytest.raises(FilmforgeError, match="no LoRA can be trained on ltx-video yet"):
+            settings_for(facts_of("ltx-video").of_version("0.9.8-distilled"))
+        with pytest.raises(FilmforgeError, match="no LoRA can be trained on hunyuan-video yet"):
+            settings_for(facts_of("hunyuan-video").of_version("i2v"))
 
 
 def test_settings_are_the_family_s_with_the_film_s_in_their_place(
