@@ -24,6 +24,7 @@ from filmforge.lora import checkpoints
 from filmforge.lora.batches import batch_of, by_shape, seed_of
 from filmforge.lora.dataset import Dataset, Item, read, training_facts
 from filmforge.lora.files import Adapter, write_lora
+from filmforge.lora.preview import write_preview
 from filmforge.video_models import flow, runtime
 from filmforge.video_models.facts import Facts
 from filmforge.video_models.flow import Objective
@@ -90,6 +91,7 @@ def train(
     scratch: Path,
     out: Path,
     photos: Sequence[str] = (),
+    preview: Path | None = None,
     on_step: Callable[[int, int, float], None] | None = None,
     checkpoint_seconds: float = 10.0,
 ) -> list[float]:
@@ -98,7 +100,8 @@ def train(
     A checkpoint is kept in `scratch` about every `checkpoint_seconds`; a training that was killed goes on
     from the last one and ends with the same bytes. `losses.jsonl` there has a line for each step.
     A model with two experts has each trained for all `steps`, one after the other, each at its own noise levels.
-    `photos` are the digests of what it was made from, for the file to say. `on_step` is called with the step, the
+    `photos` are the digests of what it was made from, for the file to say; `preview` is where a picture goes that
+    the adapters make while they are still in memory, for the proof. `on_step` is called with the step, the
     steps in all and the loss. LoraError when the data set is of
     another model or the loss is no longer a number.
     """
@@ -134,6 +137,8 @@ def train(
         photos=photos,
         dtype=torch.float32 if model.precision == "fp32" else torch.bfloat16,
     )
+    if preview is not None:
+        write_preview(model, trained, dataset, preview, lambda expert: _add_adapter(expert, settings))
     return losses
 
 

@@ -59,11 +59,12 @@ def run(work: Work) -> None:
         trigger=params["trigger"],
         scratch=work.scratch,
         out=main,
+        preview=work.scratch / "preview.safetensors",
         photos=[work.digests[role] for role in sorted(work.digests)],
         on_step=lambda step, of, loss: work.progress(step, of, f"training, loss {loss:.3f}"),
     )
     work.progress(total, total, "proving that it changes the picture")
-    proof = prove(model, main, dataset)
+    proof = prove(model, main, dataset, preview=work.scratch / "preview.safetensors")
     work.out("report", ".json").write_text(
         json.dumps({"losses": [round(loss, 6) for loss in losses], "proof": vars(proof)}, sort_keys=True),
         encoding="utf-8",

@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 
 from filmforge.editing.frames import FrameWriter
+from filmforge.errors import LoraError
 from filmforge.lora.dataset import Example, prepare, read
+from filmforge.lora.proof import prove
 from filmforge.lora.train import settings_for, train
 from filmforge.video_models import load_family, tensors
 from filmforge.video_models.facts import facts_of
@@ -73,11 +75,13 @@ def prepared(model: VideoModel, place: Path) -> Path:
     return out
 
 
-def trained(model: VideoModel, dataset: Path, place: Path, **changes: Any) -> Path:
+def trained(
+    model: VideoModel, dataset: Path, place: Path, preview: Path | None = None, **changes: Any
+) -> Path:
     settings = settings_for(model.facts, rank=8, steps=60, learning_rate=2e-2)
     settings = replace(settings, **{"batch": 4, "caption_dropout": 0.0} | changes)
     out = place / "lora.safetensors"
-    train(model, dataset, settings, trigger="mira", scratch=place / "scratch", out=out)
+    train(model, dataset, settings, trigger="mira", scratch=place / "scratch", out=out, preview=preview)
     return out
 
 
@@ -128,7 +132,8 @@ class TestDirection:
         """
         model = models(name)
         dataset = prepared(model, tmp_path)
-        lora = trained(model, dataset, tmp_path)
+        lora = trained(model, dataset, tmp_path, preview=tmp_path / "preview")
+        assert prove(model, lora, dataset, preview=tmp_path / "preview").change > 0
         clip = read(dataset).items[0].latents
         base, near = distances(model, [], clip), distances(model, [LoraUse(lora)], clip)
         share = 0.97 if name == "mochi" else 0.85
@@ -252,6 +257,25 @@ class TestTwoExperts:
         parts = {key.partition(".")[0] for key in held}
         assert parts == {"transformer", "transformer_2"}
         assert all(value.any() for value in held.values())
+
+    def test_the_proof_asks_for_both(self, models: Callable[[str], VideoModel], tmp_path: Path) -> None:
+        """Trap 3: one without its low expert's part, or with one that does nothing, is not proven."""
+        model = models("t2v-a14b")
+        dataset = prepared(model, tmp_path)
+        lora = trained(model, dataset, tmp_path, steps=3, warmup=1)
+        assert prove(model, lora, dataset).modules == 40
+        with pytest.raises(LoraError, match="nothing in it is for the model's transformer_2"):
+            prove(model, of_expert(lora, "transformer"), dataset)
+        held = tensors.load(lora)
+        low = {key: value for key, value in held.items() if key.startswith("transformer_2.")}
+        zero = {key: torch.zeros_like(value) for key, value in low.items()}
+        tensors.save(lora, held | zero, tensors.metadata(lora))
+        with pytest.raises(LoraError, match="every lora_B of transformer_2 is zero"):
+            prove(model, lora, dataset)
+        faint = {key: value * 1e-6 for key, value in low.items()}
+        tensors.save(lora, held | faint, tensors.metadata(lora))
+        with pytest.raises(LoraError, match="the same without the part of transformer_2"):
+            prove(model, lora, dataset)
 
     def test_a_photo_is_not_given_to_weights_of_image_to_video(
         self, models: Callable[[str], VideoModel]
