@@ -6,7 +6,7 @@ LoRA to what the base predicts for them, so that the character does not leak int
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from filmforge.errors import FilmforgeError, LoraError
 from filmforge.lora.pictures import read_clips
 from filmforge.video_models import tensors
 from filmforge.video_models.facts import Facts, LoraFacts
-from filmforge.video_models.wan import WanModel
+from filmforge.video_models.model import VideoModel
 
 FORMAT = "filmforge.dataset/1"
 _PRIOR_STEPS = 8
@@ -33,10 +33,14 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One training clip: normalised latents [C, T, H, W] fp32, and its text embedding [length, width]."""
+    """One training clip: normalised latents [C, T, H, W] fp32, its text embedding as the family has it, by name.
+
+    `condition` [channels, T, H, W] goes into the transformer beside the latents, where the family has that.
+    """
 
     latents: Tensor
-    text: Tensor
+    text: Mapping[str, Tensor]
+    condition: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class Dataset:
 
     items: tuple[Item, ...]
     prior: tuple[Item, ...]
-    empty: Tensor
+    empty: Mapping[str, Tensor]
     trigger: str
     family: str
     base_digest: str
@@ -72,7 +76,7 @@ def training_facts(facts: Facts) -> LoraFacts:
 
 
 def prepare(
-    model: WanModel,
+    model: VideoModel,
     examples: Sequence[Example],
     out: Path,
     *,
@@ -92,14 +96,15 @@ def prepare(
     total = len(examples) + len(priors)
     model.set_loras([])
     texts = model.encode(["", *(example.caption for example in examples), *priors])
-    embeds = [text["embeds"] for text in texts]
-    held: dict[str, Tensor] = {"empty": embeds[0]}
+    held = _named("empty", texts[0])
 
     count = 0
     for done, example in enumerate(examples):
         for clip in read_clips(example.path, model.facts, training):
             held[f"item.{count:05}.latents"] = model.encode_frames(clip)
-            held[f"item.{count:05}.text"] = embeds[1 + done]
+            held |= _named(f"item.{count:05}.text", texts[1 + done])
+            if (condition := model.condition(clip)) is not None:
+                held[f"item.{count:05}.condition"] = condition
             count += 1
         if on_step:
             on_step(done + 1, total)
@@ -115,7 +120,7 @@ def prepare(
             seed=(seed + done) % 2**63,
         )
         held[f"prior.{done:05}.latents"] = clip_latents["latents"][0]
-        held[f"prior.{done:05}.text"] = text["embeds"]
+        held |= _named(f"prior.{done:05}.text", text)
         if on_step:
             on_step(len(examples) + done + 1, total)
     tensors.save(
@@ -142,7 +147,7 @@ def read(path: Path) -> Dataset:
     return Dataset(
         _items(held, "item"),
         _items(held, "prior"),
-        held["empty"],
+        _text(held, "empty"),
         said["trigger"],
         said["family"],
         said["base_digest"],
@@ -150,5 +155,20 @@ def read(path: Path) -> Dataset:
 
 
 def _items(held: dict[str, Tensor], kind: str) -> tuple[Item, ...]:
-    stems = sorted({name.rpartition(".")[0] for name in held if name.startswith(f"{kind}.")})
-    return tuple(Item(held[f"{stem}.latents"], held[f"{stem}.text"]) for stem in stems)
+    stems = sorted({".".join(name.split(".")[:2]) for name in held if name.startswith(f"{kind}.")})
+    return tuple(
+        Item(held[f"{stem}.latents"], _text(held, f"{stem}.text"), held.get(f"{stem}.condition"))
+        for stem in stems
+    )
+
+
+def _named(stem: str, text: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A text embedding's tensors by the names that a data set keeps them under: `STEM`, and `STEM.mask` and so on."""
+    return {stem if name == "embeds" else f"{stem}.{name}": value for name, value in text.items()}
+
+
+def _text(held: Mapping[str, Tensor], stem: str) -> dict[str, Tensor]:
+    further = {
+        name.removeprefix(f"{stem}."): value for name, value in held.items() if name.startswith(f"{stem}.")
+    }
+    return {"embeds": held[stem], **further}

@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from filmforge.video_models import tensors
-from filmforge.video_models.lora_file import ADAPTER_METADATA, FORMAT, PREFIX
+from filmforge.video_models.lora_file import ADAPTER_METADATA, FORMAT
 from filmforge.video_models.weights import Weights
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """One expert's part of a LoRA: peft's configuration as plain data, and the tensors by peft's names."""
+
+    config: Mapping[str, object]
+    state: Mapping[str, Tensor]
 
 
 def write_lora(
     out: Path,
-    state: Mapping[str, Tensor],
+    adapters: Mapping[str, Adapter],
     *,
-    adapter: Mapping[str, object],
     weights: Weights,
     trigger: str,
     steps: int,
     settings: Mapping[str, object],
+    photos: Sequence[str],
     dtype: torch.dtype,
 ) -> None:
-    """Write the adapter's tensors (peft's names, without a prefix) to `out`; equal inputs give equal bytes.
+    """Write a LoRA to `out`; equal inputs give equal bytes.
 
-    `adapter` is peft's configuration as plain data, from which `load_lora_weights` takes rank and alpha.
+    `adapters` are its parts by the expert that each acts on, whose name begins their keys: `transformer.`, and
+    `transformer_2.` for the second of two. From the configurations diffusers takes rank and alpha.
     """
-    prefixed = {f"{PREFIX}{key}": value for key, value in adapter.items()}
+    prefixed = {
+        f"{expert}.{key}": value
+        for expert, adapter in adapters.items()
+        for key, value in adapter.config.items()
+    }
+    first = next(iter(adapters.values())).config
     metadata = {
         "format": "pt",
         ADAPTER_METADATA: json.dumps(prefixed, sort_keys=True),
@@ -37,10 +52,17 @@ def write_lora(
         "filmforge.base": weights.family,
         "filmforge.base_digest": weights.digest or "",
         "filmforge.base_revision": weights.commit or "",
-        "filmforge.rank": str(adapter["r"]),
-        "filmforge.alpha": str(adapter["lora_alpha"]),
+        "filmforge.rank": str(first["r"]),
+        "filmforge.alpha": str(first["lora_alpha"]),
         "filmforge.trigger": trigger,
         "filmforge.steps": str(steps),
         "filmforge.settings": json.dumps(settings, sort_keys=True),
     }
-    tensors.save(out, {f"{PREFIX}{key}": value.to(dtype) for key, value in state.items()}, metadata)
+    if photos:
+        metadata["filmforge.photos"] = json.dumps(sorted(photos))
+    held = {
+        f"{expert}.{key}": value.to(dtype)
+        for expert, adapter in adapters.items()
+        for key, value in adapter.state.items()
+    }
+    tensors.save(out, held, metadata)

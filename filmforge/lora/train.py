@@ -10,7 +10,8 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,11 +21,14 @@ from torch import Tensor
 
 from filmforge.errors import LoraError
 from filmforge.lora import checkpoints
+from filmforge.lora.batches import batch_of, by_shape, seed_of
 from filmforge.lora.dataset import Dataset, Item, read, training_facts
-from filmforge.lora.files import write_lora
-from filmforge.video_models import runtime, wan_training
+from filmforge.lora.files import Adapter, write_lora
+from filmforge.lora.preview import write_preview
+from filmforge.video_models import flow, runtime
 from filmforge.video_models.facts import Facts
-from filmforge.video_models.wan import WanModel
+from filmforge.video_models.flow import Objective
+from filmforge.video_models.model import VideoModel
 
 _ADAPTER = "filmforge"
 _LARGEST_GRADIENT = 1.0
@@ -79,21 +83,26 @@ def settings_for(
 
 
 def train(
-    model: WanModel,
+    model: VideoModel,
     dataset: Path,
     settings: TrainSettings,
     *,
     trigger: str,
     scratch: Path,
     out: Path,
+    photos: Sequence[str] = (),
+    preview: Path | None = None,
     on_step: Callable[[int, int, float], None] | None = None,
     checkpoint_seconds: float = 10.0,
 ) -> list[float]:
     """Train a LoRA for `model` on the data set at `dataset` and write it to `out`; the loss of each step.
 
     A checkpoint is kept in `scratch` about every `checkpoint_seconds`; a training that was killed goes on
-    from the last one and ends with the same bytes. `scratch/losses.jsonl` has a line for each step.
-    `on_step` is called with the step, the steps in all and the loss. LoraError when the data set is of
+    from the last one and ends with the same bytes. `losses.jsonl` there has a line for each step.
+    A model with two experts has each trained for all `steps`, one after the other, each at its own noise levels.
+    `photos` are the digests of what it was made from, for the file to say; `preview` is where a picture goes that
+    the adapters make while they are still in memory, for the proof. `on_step` is called with the step, the
+    steps in all and the loss. LoraError when the data set is of
     another model or the loss is no longer a number.
     """
     data = read(dataset)
@@ -101,25 +110,85 @@ def train(
         raise LoraError(
             f"{dataset}: prepared with {data.family}, and not with these weights of {model.facts.id}"
         )
-    scratch.mkdir(parents=True, exist_ok=True)
-    identity = _identity(settings, dataset)
+    objective = model.objective
+    ranges = objective.ranges()
     model.set_loras([])
-    transformer = model.transformer
+    losses: list[float] = []
+    trained: dict[str, Adapter] = {}
+    for expert, within in ranges.items():
+        _make_room(model, expert)
+        losses_before = len(losses)
+
+        def told(step: int, loss: float, before: int = losses_before) -> None:
+            if on_step:
+                on_step(before + step, settings.steps * len(ranges), loss)
+
+        run = _Run(model, objective, expert, within, data, settings, _identity(settings, dataset, expert))
+        place = scratch if len(ranges) == 1 else scratch / expert
+        trained[expert], own = _train_expert(run, place, trigger, told, checkpoint_seconds)
+        losses += own
+    write_lora(
+        out,
+        trained,
+        weights=model.weights,
+        trigger=trigger,
+        steps=settings.steps,
+        settings=asdict(settings),
+        photos=photos,
+        dtype=torch.float32 if model.precision == "fp32" else torch.bfloat16,
+    )
+    if preview is not None:
+        write_preview(model, trained, dataset, preview, lambda expert: _add_adapter(expert, settings))
+    return losses
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """The training of one expert: all that its steps need. `within` are the noise levels at which it works."""
+
+    model: VideoModel
+    objective: Objective
+    expert: str
+    within: tuple[float, float]
+    data: Dataset
+    settings: TrainSettings
+    identity: str
+
+
+def _make_room(model: VideoModel, expert: str) -> None:
+    """Have the other experts leave the device: one of fourteen billion and its gradients fill it."""
+    if model.device.type != "cpu":
+        for other in model.experts:
+            if other != expert:
+                model.release(other)
+
+
+def _train_expert(
+    run: _Run,
+    scratch: Path,
+    trigger: str,
+    on_step: Callable[[int, float], None],
+    checkpoint_seconds: float,
+) -> tuple[Adapter, list[float]]:
+    """Train one expert from its last checkpoint on: its adapter, and the loss of each step."""
+    model, settings = run.model, run.settings
+    scratch.mkdir(parents=True, exist_ok=True)
+    transformer = model.expert(run.expert)
     with runtime.determined(model.threads):
         try:
-            adapter = _add_adapter(transformer, settings)
+            config = _add_adapter(transformer, settings)
             parameters = {n: p for n, p in transformer.named_parameters() if p.requires_grad}
             optimizer = torch.optim.AdamW(
                 parameters.values(), lr=settings.learning_rate, weight_decay=0.0, betas=(0.9, 0.99)
             )
-            losses = _restore(checkpoints.latest(scratch, identity), parameters, optimizer)
+            losses = _restore(checkpoints.latest(scratch, run.identity), parameters, optimizer)
             if model.device.type != "cpu":
                 transformer.enable_gradient_checkpointing()
             _write_losses(scratch, losses)
             saved = time.monotonic()
             with (scratch / "losses.jsonl").open("a", encoding="utf-8") as lines:
                 for step in range(len(losses), settings.steps):
-                    value = _step(model, data, settings, step, parameters, optimizer)
+                    value = _step(run, transformer, step, parameters, optimizer)
                     if not math.isfinite(value):
                         raise LoraError(
                             f"{trigger}: the training broke down at step {step + 1}: its loss is no number; "
@@ -129,28 +198,17 @@ def train(
                     lines.write(_line(step, value))
                     lines.flush()
                     if time.monotonic() - saved >= checkpoint_seconds and step + 1 < settings.steps:
-                        checkpoints.save(scratch, identity, _checkpoint(parameters, optimizer, losses))
+                        checkpoints.save(scratch, run.identity, _checkpoint(parameters, optimizer, losses))
                         saved = time.monotonic()
-                    if on_step:
-                        on_step(step + 1, settings.steps, value)
-            checkpoints.save(scratch, identity, _checkpoint(parameters, optimizer, losses))
-            state = {_plain(name): p.detach().cpu() for name, p in parameters.items()}
+                    on_step(step + 1, value)
+            checkpoints.save(scratch, run.identity, _checkpoint(parameters, optimizer, losses))
+            state = {_plain(name): p.detach().cpu().clone() for name, p in parameters.items()}
         finally:
             transformer.disable_gradient_checkpointing()
             if getattr(transformer, "peft_config", None):
                 transformer.unload_lora()
             transformer.requires_grad_(False)
-    write_lora(
-        out,
-        state,
-        adapter=adapter,
-        weights=model.weights,
-        trigger=trigger,
-        steps=settings.steps,
-        settings=asdict(settings),
-        dtype=torch.float32 if model.precision == "fp32" else torch.bfloat16,
-    )
-    return losses
+    return Adapter(config, state), losses
 
 
 def _add_adapter(transformer: Any, settings: TrainSettings) -> dict[str, object]:
@@ -187,22 +245,22 @@ def _plain(name: str) -> str:
 
 
 def _step(
-    model: WanModel,
-    data: Dataset,
-    settings: TrainSettings,
+    run: _Run,
+    transformer: Any,
     step: int,
     parameters: dict[str, torch.nn.Parameter],
     optimizer: torch.optim.Optimizer,
 ) -> float:
     """One step of the optimizer; the mean loss of its batch."""
+    settings = run.settings
     rate = settings.learning_rate * _schedule(step, settings)
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.zero_grad(set_to_none=True)
-    draw = torch.Generator("cpu").manual_seed(_seed(settings.seed, "step", step))
+    draw = torch.Generator("cpu").manual_seed(seed_of(settings.seed, "step", step))
     total = 0.0
-    for group_of in _by_shape(_batch(data, settings, step, draw)):
-        value = _group_loss(model, data, settings, group_of, draw) / settings.batch
+    for group_of in by_shape(batch_of(run.data, settings, step, draw)):
+        value = _group_loss(run, transformer, group_of, draw) / settings.batch
         value.backward()  # type: ignore[no-untyped-call]
         total += value.item()
     torch.nn.utils.clip_grad_norm_(parameters.values(), _LARGEST_GRADIENT)
@@ -210,84 +268,49 @@ def _step(
     return total
 
 
-def _group_loss(
-    model: WanModel,
-    data: Dataset,
-    settings: TrainSettings,
-    group: list[tuple[Item, bool]],
-    draw: torch.Generator,
-) -> Tensor:
+def _group_loss(run: _Run, transformer: Any, group: list[tuple[Item, bool]], draw: torch.Generator) -> Tensor:
     """The summed loss of items of one shape; of a prior item, the distance from what the base predicts."""
+    settings, objective = run.settings, run.objective
     count = len(group)
     latents = torch.stack([item.latents for item, _ in group])
     prior = torch.tensor([is_prior for _, is_prior in group])
-    sigmas = wan_training.shifted(_noise_levels(count, settings, draw), settings.shift)
+    shift = objective.shift(settings.shift, tuple(latents.shape[1:]))
+    within = tuple(flow.unshifted(level, shift) for level in run.within)
+    sigmas = flow.shifted(flow.drawn(count, settings.sampling, draw, (within[0], within[1])), shift)
     noise = torch.randn(latents.shape, generator=draw)
     given = (torch.rand(count, generator=draw) < settings.start_frame) & (latents.shape[2] > 1)
     dropped = (torch.rand(count, generator=draw) < settings.caption_dropout) & ~prior
     texts = [
-        data.empty if drop else item.text for (item, _), drop in zip(group, dropped.tolist(), strict=True)
+        run.data.empty if drop else item.text for (item, _), drop in zip(group, dropped.tolist(), strict=True)
     ]
-    place = model.device
+    place = run.model.device
     latents, sigmas, noise, given, prior = (t.to(place) for t in (latents, sigmas, noise, given, prior))
-    text = torch.stack(texts).to(place)
+    text = {name: torch.stack([one[name] for one in texts]).to(place) for name in texts[0]}
+    conditions = [item.condition for item, _ in group if item.condition is not None]
+    condition = torch.stack(conditions).to(place) if conditions else None
 
-    noisy = wan_training.noised(latents, noise, sigmas, given)
-    target = wan_training.wanted(latents, noise)
+    noisy = flow.noised(latents, noise, sigmas, given)
+    target = objective.target(latents, noise)
     if prior.any():
-        target[prior] = _base_prediction(model, noisy[prior], sigmas[prior], text[prior], given[prior])
-    prediction = wan_training.predicted(model.transformer, noisy, sigmas, text, given)
-    return wan_training.loss(prediction, target, given).sum()
+        of_prior = {name: value[prior] for name, value in text.items()}
+        beside = None if condition is None else condition[prior]
+        with _base_alone(transformer):
+            target[prior] = objective.predicted(
+                transformer, noisy[prior], sigmas[prior], of_prior, given[prior], beside
+            )
+    prediction = objective.predicted(transformer, noisy, sigmas, text, given, condition)
+    return flow.loss(prediction, target, given).sum()
 
 
-@torch.no_grad()
-def _base_prediction(model: WanModel, noisy: Tensor, sigmas: Tensor, text: Tensor, given: Tensor) -> Tensor:
-    """What the model predicts without the LoRA that is being trained."""
-    model.transformer.disable_adapters()
+@contextmanager
+def _base_alone(transformer: Any) -> Iterator[None]:
+    """Have the model predict without the LoRA that is being trained."""
+    transformer.disable_adapters()
     try:
-        return wan_training.predicted(model.transformer, noisy, sigmas, text, given)
+        with torch.no_grad():
+            yield
     finally:
-        model.transformer.enable_adapters()
-
-
-def _batch(
-    data: Dataset, settings: TrainSettings, step: int, draw: torch.Generator
-) -> list[tuple[Item, bool]]:
-    """The items of a step, and whether each is a prior sample. Each photo is seen as often as the others."""
-    prior_before, prior_after = (_prior_items(data, settings, n) for n in (step, step + 1))
-    of_prior = prior_after - prior_before
-    own = settings.batch - of_prior
-    seen = step * settings.batch - prior_before
-    batch = [(data.items[_nth(seen + i, len(data.items), settings.seed)], False) for i in range(own)]
-    picks = torch.randint(len(data.prior), (of_prior,), generator=draw).tolist() if of_prior else []
-    return batch + [(data.prior[pick], True) for pick in picks]
-
-
-def _prior_items(data: Dataset, settings: TrainSettings, steps: int) -> int:
-    """How many prior samples the first `steps` steps hold: their share of all, whatever the batch."""
-    return int(steps * settings.batch * settings.prior + 1e-9) if data.prior else 0
-
-
-def _nth(position: int, count: int, seed: int) -> int:
-    """Which item comes at `position`: every round goes through all of them, each in an order of its own."""
-    turn, place = divmod(position, count)
-    order = torch.randperm(count, generator=torch.Generator("cpu").manual_seed(_seed(seed, "round", turn)))
-    return int(order[place])
-
-
-def _by_shape(batch: list[tuple[Item, bool]]) -> list[list[tuple[Item, bool]]]:
-    """Items of one shape go through the transformer together."""
-    groups: dict[tuple[int, ...], list[tuple[Item, bool]]] = {}
-    for item, is_prior in batch:
-        groups.setdefault(tuple(item.latents.shape), []).append((item, is_prior))
-    return list(groups.values())
-
-
-def _noise_levels(count: int, settings: TrainSettings, draw: torch.Generator) -> Tensor:
-    """Noise levels from 0 to 1, before the shift. Logit-normal: https://arxiv.org/abs/2403.03206."""
-    if settings.sampling == "uniform":
-        return torch.rand(count, generator=draw)
-    return torch.randn(count, generator=draw).sigmoid()
+        transformer.enable_adapters()
 
 
 def _schedule(step: int, settings: TrainSettings) -> float:
@@ -298,16 +321,13 @@ def _schedule(step: int, settings: TrainSettings) -> float:
     return 0.1 + 0.45 * (1 + math.cos(math.pi * through))
 
 
-def _seed(seed: int, what: str, number: int) -> int:
-    digest = hashlib.sha256(f"{seed}/{what}/{number}".encode()).digest()
-    return int.from_bytes(digest[:8], "little") % 2**63
-
-
-def _identity(settings: TrainSettings, dataset: Path) -> str:
-    """Which training a checkpoint belongs to: its settings and its data, by content."""
+def _identity(settings: TrainSettings, dataset: Path, expert: str) -> str:
+    """Which training a checkpoint belongs to: its settings and its data, by content; and the expert past the first."""
     with dataset.open("rb") as file:
         data = hashlib.file_digest(file, "sha256").hexdigest()
-    return hashlib.sha256(json.dumps([asdict(settings), data], sort_keys=True).encode()).hexdigest()
+    of_expert = [] if expert == "transformer" else [expert]
+    text = json.dumps([asdict(settings), data, *of_expert], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _checkpoint(

@@ -31,9 +31,11 @@ def _untrained(steps: Iterable[Step]) -> Iterator[tuple[str, str]]:
             )
         elif step.kind == "lora" and not facts_for(step.params["model"]).trains:
             who, _, model = step.subject.partition("@")
+            base = step.params["model"]
+            release = " ".join(part for part in (base["family"], base.get("version")) if part)
             yield (
                 f"characters.{who}.photos",
-                f"no LoRA can be trained on {step.params['model']['family']} yet, which renders '{who}' as model "
+                f"no LoRA can be trained on {release} yet, which renders '{who}' as model "
                 f"'{model}'; give `lora: {{file: ..., missing: skip}}`, or name another model",
             )
 

@@ -10,16 +10,15 @@ from filmforge.steps.work import Work
 
 def run(work: Work) -> None:
     """Outputs `main`, the LoRA as safetensors, and `report`: losses and proof as JSON."""
-    from filmforge.lora.dataset import Example, prepare
+    from filmforge.lora.dataset import Example, prepare, training_facts
     from filmforge.lora.proof import prove
     from filmforge.lora.train import settings_for, train
-    from filmforge.video_models.wan import WanModel
 
     params = work.params
     model = loaded_model(work)
-    assert isinstance(model, WanModel)  # a plan trains for no other: `trains` of the family's facts
     photos = work.several("photo.")
     captions: list[str] = params["captions"]
+    training = training_facts(model.facts)
     model.set_loras([])
     value = {
         "model": params["model"],
@@ -27,6 +26,8 @@ def run(work: Work) -> None:
         "captions": captions,
         "trigger": params["trigger"],
         "seed": params["seed"],
+        "size": list(training.size),
+        "frames": training.frames,
     }
     examples = [Example(path, caption) for path, caption in zip(photos, captions, strict=True)]
     total = params["steps"]
@@ -58,10 +59,12 @@ def run(work: Work) -> None:
         trigger=params["trigger"],
         scratch=work.scratch,
         out=main,
+        preview=work.scratch / "preview.safetensors",
+        photos=[work.digests[role] for role in sorted(work.digests)],
         on_step=lambda step, of, loss: work.progress(step, of, f"training, loss {loss:.3f}"),
     )
     work.progress(total, total, "proving that it changes the picture")
-    proof = prove(model, main, dataset)
+    proof = prove(model, main, dataset, preview=work.scratch / "preview.safetensors")
     work.out("report", ".json").write_text(
         json.dumps({"losses": [round(loss, 6) for loss in losses], "proof": vars(proof)}, sort_keys=True),
         encoding="utf-8",

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from filmforge.video_models import runtime
 from filmforge.video_models.family import Setting
+from filmforge.video_models.flow import Objective
 from filmforge.video_models.model import (
     Embedding,
     Frame,
@@ -22,6 +23,7 @@ from filmforge.video_models.model import (
     VideoModel,
     cover,
     kept_noise,
+    levels,
     pixels,
     reporter,
 )
@@ -154,6 +156,27 @@ class HunyuanModel(VideoModel):
         if pipeline == self._sampler(True):
             parts = {"image_processor": None, **parts}
         return super().around(pipeline, **parts)
+
+    # -- training ------------------------------------------------------------------------------------------
+
+    @property
+    def objective(self) -> Objective:
+        """See `VideoModel`."""
+        from filmforge.video_models.hunyuan_training import HunyuanObjective
+
+        return HunyuanObjective(self)
+
+    @torch.no_grad()
+    def encode_frames(self, frames: Frame) -> Tensor:
+        """See `VideoModel`."""
+        count, height, width, _ = frames.shape
+        self.check_shape(count, (width, height))
+        self.tile((width, height))
+        video = levels(frames, self.device).to(self.vae_dtype)
+        with runtime.determined(self.threads):
+            found = self.vae.encode(video).latent_dist.mode().float()
+        latents: Tensor = found * self.vae.config.scaling_factor
+        return latents[0].cpu().contiguous()
 
     # -- pixels --------------------------------------------------------------------------------------------
 

@@ -114,12 +114,24 @@ _WAN_T2V = Facts(
     negative=_WAN_NEGATIVE,
     text_length=512,
     memory=MappingProxyType({"bf16": 80.0, "fp16": 80.0}),
-    lora=LoraFacts(rank=32, steps=2000, learning_rate=1e-4, targets=_WAN_TARGETS, size=(640, 352), frames=17),
+    lora=LoraFacts(
+        rank=32,
+        steps=2000,
+        learning_rate=1e-4,
+        targets=_WAN_TARGETS,
+        size=(640, 352),
+        frames=17,
+        prior_captions=PRIOR,
+        start_frame=0.0,
+    ),
     model="filmforge.video_models.wan_a14b:WanA14BModel",
+    trains=True,
     sources=(
         f"{_WAN_CONFIGS}/wan_t2v_A14B.py: shift 12, 40 steps, boundary 0.875, guidance 3 (low) and 4 (high)",
         f"{_WAN_CONFIGS}/shared_config.py: 16 fps, 81 frames, text length 512, negative prompt",
         "https://github.com/Wan-Video/Wan2.2: 80 GB unoptimised",
+        "LoRA: usual character settings of musubi-tuner, diffusion-pipe and ai-toolkit, November 2026; each expert in "
+        "its own range, as ai-toolkit pairs them",
     ),
 )
 
@@ -143,12 +155,25 @@ _WAN_I2V = Facts(
     text_to_video=False,
     image_to_video=True,
     memory=MappingProxyType({"bf16": 80.0, "fp16": 80.0}),
-    lora=LoraFacts(rank=32, steps=2000, learning_rate=1e-4, targets=_WAN_TARGETS, size=(640, 352), frames=17),
+    lora=LoraFacts(
+        rank=32,
+        steps=2000,
+        learning_rate=1e-4,
+        targets=_WAN_TARGETS,
+        size=(640, 352),
+        frames=17,
+        # Prior samples would need pictures to start from.
+        prior=0.0,
+        start_frame=0.0,
+    ),
     model="filmforge.video_models.wan_a14b:WanA14BModel",
+    trains=True,
     sources=(
         f"{_WAN_CONFIGS}/wan_i2v_A14B.py: shift 5, 40 steps, boundary 0.900, guidance 3.5 for both experts",
         f"{_WAN_CONFIGS}/shared_config.py: 16 fps, 81 frames, text length 512, negative prompt",
         "https://github.com/Wan-Video/Wan2.2: 80 GB unoptimised",
+        "LoRA: usual character settings of musubi-tuner, diffusion-pipe and ai-toolkit, November 2026; each expert in "
+        "its own range, as ai-toolkit pairs them",
     ),
 )
 
@@ -180,6 +205,7 @@ _HUNYUAN = Facts(
         size=(640, 352),
         frames=17,
         prior_captions=PRIOR,
+        start_frame=0.0,
     ),
     versions=MappingProxyType(
         {
@@ -187,17 +213,21 @@ _HUNYUAN = Facts(
                 "weights": "hunyuanvideo-community/HunyuanVideo-I2V",
                 "text_to_video": False,
                 "image_to_video": True,
+                # A photo would be its own given frame, with nothing left to learn.
+                "trains": False,
             }
         }
     ),
     model="filmforge.video_models.hunyuan:HunyuanModel",
+    trains=True,
     sources=(
         "https://github.com/Tencent-Hunyuan/HunyuanVideo: 129 frames at 720x1280, 24 fps, 50 steps, embedded "
         "guidance 6, shift 7; 60 GB at 720p, 45 GB at 544p",
         "diffusers 0.42.1 HunyuanVideoPipeline: frames 4k+1, sizes a multiple of 16, text length 256",
         "diffusers 0.42.1 HunyuanVideoImageToVideoPipeline, for i2v: guidance 6; "
         "scripts/convert_hunyuan_video_to_diffusers.py: shift 7",
-        "LoRA targets: https://github.com/a-r-r-o-w/finetrainers",
+        "LoRA targets: https://github.com/a-r-r-o-w/finetrainers; embedded guidance 1: the same and musubi-tuner; "
+        "rank and rate: usual character settings of musubi-tuner and diffusion-pipe, November 2026",
     ),
 )
 
@@ -225,11 +255,13 @@ _MOCHI = Facts(
         size=(848, 480),
         frames=37,
         prior_captions=PRIOR,
+        start_frame=0.0,
         sampling="uniform",
     ),
     fewest_steps=2,
     schedule="its noise levels are linear at first and quadratic then, whatever the size",
     model="filmforge.video_models.mochi:MochiModel",
+    trains=True,
     sources=(
         "https://github.com/genmoai/mochi: 480x848, 30 fps, up to 5.4 s, 64 steps, guidance 4.5, "
         "linear-quadratic schedule (0.025) without a shift",
@@ -242,6 +274,8 @@ _LTX_DISTILLED: dict[str, Any] = {
     "steps": 8,
     "guidance": 1.0,
     "timesteps": (1000.0, 993.0, 987.0, 981.0, 975.0, 909.0, 725.0, 0.03),
+    # The objective would undo what the weights were distilled for.
+    "trains": False,
 }
 
 
@@ -308,6 +342,7 @@ _LTX = Facts(
         }
     ),
     model="filmforge.video_models.ltx:LTXModel",
+    trains=True,
     sources=(
         "https://huggingface.co/Lightricks/LTX-Video: frames 8k+1, at most 257; sizes a multiple of 32",
         "diffusers 0.42.1 LTXPipeline: 25 fps, 161 frames, 50 steps, guidance 3, text length 128",

@@ -96,38 +96,55 @@ class Loras:
                 state = self._pipeline.lora_state_dict(tensors.load(path))
             except (ValueError, KeyError, RuntimeError) as error:
                 raise LoraError(f"{where}: its keys cannot be read: {error}") from error
-        modules = self._check(state, where)
+        parts = self._parts(state)
+        modules = {expert: self._check(held, prefix, where) for expert, (prefix, held) in parts.items()}
         name = f"lora{self._count}"
         self._count += 1
         metadata = _adapter_metadata(header.metadata, where)
         try:
-            for expert in self._experts.values():
+            for of, (prefix, held) in parts.items():
+                expert = self._experts[of]
                 with runtime.warnings_are_errors(LoraError, where):
                     expert.load_lora_adapter(
-                        {key: value.to(expert.device, self._dtype) for key, value in state.items()},
-                        prefix=PREFIX.rstrip("."),
+                        {key: value.to(expert.device, self._dtype) for key, value in held.items()},
+                        prefix=prefix.rstrip("."),
                         adapter_name=name,
                         metadata=metadata,
                         _pipeline=self._pipeline,
                         low_cpu_mem_usage=False,
                     )
-                _check_took_hold(expert, name, modules, where)
-                self._widen(expert, name, state)
+                _check_took_hold(expert, name, modules[of], where)
+                self._widen(expert, name, held, prefix)
         except LoraError:
             self._forget()
             raise
         return name
 
-    def _widen(self, expert: Any, name: str, state: Mapping[str, Tensor]) -> None:
+    def _widen(self, expert: Any, name: str, state: Mapping[str, Tensor], prefix: str) -> None:
         """Put a LoRA back to sixteen bits on weights that are stored in eight: peft makes it as small as its base."""
         for module_name, module in expert.named_modules():
             for side in ("lora_A", "lora_B"):
                 held = getattr(module, side, {})
                 if name in held and held[name].weight.dtype == torch.float8_e4m3fn:
-                    value = state[f"{PREFIX}{module_name}.{side}.weight"]
+                    value = state[f"{prefix}{module_name}.{side}.weight"]
                     held[name].weight.data = value.to(expert.device, self._dtype)
 
-    def _check(self, state: dict[str, Tensor], where: str) -> set[str]:
+    def _parts(self, state: dict[str, Tensor]) -> dict[str, tuple[str, dict[str, Tensor]]]:
+        """By expert, what of a LoRA acts on it: the prefix of its keys, and the keys.
+
+        One that was trained for each expert names them. One that knows of a single transformer acts on both.
+        """
+        own: dict[str, dict[str, Tensor]] = {expert: {} for expert in self._experts}
+        rest: dict[str, Tensor] = {}
+        for key, value in state.items():
+            expert = key.partition(".")[0]
+            own.get(expert, rest)[key] = value
+        named = [expert for expert, held in own.items() if held]
+        if len(named) > 1 or (named and f"{named[0]}." != PREFIX):
+            return {expert: (f"{expert}.", own[expert] | rest) for expert in named}
+        return dict.fromkeys(self._experts, (PREFIX, state))
+
+    def _check(self, state: dict[str, Tensor], prefix: str, where: str) -> set[str]:
         """Hold every key against the transformer; the modules that the LoRA acts on. Experts are built alike."""
         own = {
             name.replace(".base_layer", ""): module
@@ -136,8 +153,8 @@ class Loras:
         }
         sides: dict[str, dict[str, Tensor]] = {}
         for key, value in state.items():
-            found = _PAIR.fullmatch(key.removeprefix(PREFIX))
-            if not key.startswith(PREFIX) or found is None:
+            found = _PAIR.fullmatch(key.removeprefix(prefix))
+            if not key.startswith(prefix) or found is None:
                 raise LoraError(f"{where}: '{key}' is not a key of a LoRA for this kind of model")
             sides.setdefault(found["module"], {})[found["side"]] = value
         if not sides:

@@ -18,6 +18,7 @@ from torch import Tensor
 from filmforge.errors import FilmforgeError
 from filmforge.video_models import runtime
 from filmforge.video_models.family import Setting
+from filmforge.video_models.flow import Objective
 from filmforge.video_models.model import (
     Embedding,
     Frame,
@@ -25,6 +26,7 @@ from filmforge.video_models.model import (
     VideoModel,
     cover,
     kept_noise,
+    levels,
     pixels,
     reporter,
 )
@@ -180,6 +182,34 @@ class LTXModel(VideoModel):
             # The pipeline gives its levels so; they agree, since `unfit` refuses a scheduler that would shift them.
             known=("`timesteps` were passed without `sigmas`",),
         )
+
+    # -- training ------------------------------------------------------------------------------------------
+
+    @property
+    def objective(self) -> Objective:
+        """See `VideoModel`."""
+        from filmforge.video_models.ltx_training import LTXObjective
+
+        return LTXObjective(self)
+
+    @property
+    def vae_scale(self) -> tuple[int, int]:
+        """Frames and pixels to a side that one latent stands for."""
+        return _COMPRESSION
+
+    @torch.no_grad()
+    def encode_frames(self, frames: Frame) -> Tensor:
+        """See `VideoModel`."""
+        count, height, width, _ = frames.shape
+        self.check_shape(count, (width, height))
+        self.tile((width, height))
+        video = levels(frames, self.device).to(self.vae_dtype)
+        with runtime.determined(self.threads):
+            found = self.vae.encode(video).latent_dist.mode().float()
+        latents: Tensor = self.around()._normalize_latents(
+            found, self.vae.latents_mean, self.vae.latents_std, self.vae.config.scaling_factor
+        )
+        return latents[0].cpu().contiguous()
 
     # -- pixels --------------------------------------------------------------------------------------------
 

@@ -16,7 +16,17 @@ from torch import Tensor
 from filmforge.errors import FilmforgeError
 from filmforge.video_models import runtime
 from filmforge.video_models.family import Setting
-from filmforge.video_models.model import Embedding, Frame, OnStep, VideoModel, kept_noise, pixels, reporter
+from filmforge.video_models.flow import Objective
+from filmforge.video_models.model import (
+    Embedding,
+    Frame,
+    OnStep,
+    VideoModel,
+    kept_noise,
+    levels,
+    pixels,
+    reporter,
+)
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -119,6 +129,28 @@ class MochiModel(VideoModel):
         with runtime.determined(self.threads), self.sampling():
             latents = pipeline(**arguments).frames
         return {"latents": latents.float().cpu().contiguous()}
+
+    # -- training ------------------------------------------------------------------------------------------
+
+    @property
+    def objective(self) -> Objective:
+        """See `VideoModel`."""
+        from filmforge.video_models.mochi_training import MochiObjective
+
+        return MochiObjective(self)
+
+    @torch.no_grad()
+    def encode_frames(self, frames: Frame) -> Tensor:
+        """See `VideoModel`."""
+        count, height, width, _ = frames.shape
+        self.check_shape(count, (width, height))
+        self.tile((width, height))
+        video = levels(frames, self.device).to(self.vae_dtype)
+        with runtime.determined(self.threads):
+            found = self.vae.encode(video).latent_dist.mode().float()
+        mean, std = self.latent_statistics
+        latents: Tensor = (found - mean) * self.vae.config.scaling_factor / std
+        return latents[0].cpu().contiguous()
 
     # -- pixels --------------------------------------------------------------------------------------------
 

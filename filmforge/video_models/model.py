@@ -24,6 +24,7 @@ from torch import Tensor
 from filmforge.errors import FilmforgeError, WeightsError
 from filmforge.video_models import quantizing, runtime
 from filmforge.video_models.family import Facts, Setting
+from filmforge.video_models.flow import Objective
 from filmforge.video_models.lora_file import LoraUse
 from filmforge.video_models.loras import Loras
 from filmforge.video_models.memory import LOADED_WHOLE, MemoryPlan
@@ -180,6 +181,11 @@ class VideoModel(ABC):
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
 
+    def release(self, name: str) -> None:
+        """Have one expert leave the device, where it is there; it comes back when it is next asked for."""
+        if name in self._parts and not self._settled:
+            self._parts[name].to("cpu")
+
     @property
     def vae(self) -> Any:
         """The autoencoder, on the device."""
@@ -313,6 +319,27 @@ class VideoModel(ABC):
             self._loras = Loras(self.facts, self.weights, self.around(**experts), experts, self.dtype)
         self._loras.use(uses)
 
+    # -- training ------------------------------------------------------------------------------------------
+
+    @property
+    def objective(self) -> Objective:
+        """How the family learns; FilmforgeError where it does not here."""
+        raise FilmforgeError(f"no LoRA can be trained on {self.facts.id} yet")
+
+    def encode_frames(self, frames: Frame) -> Tensor:
+        """The normalised latents of frames [count, height, width, 3]: [channels, latent frames, h, w], fp32.
+
+        The most likely latents, not a sample of them. ValueError for a length or size that is not legal.
+        """
+        raise FilmforgeError(f"{self.facts.id}: clips cannot be encoded yet")
+
+    def condition(self, frames: Frame) -> Tensor | None:
+        """What goes into the transformer beside the latents of a training clip: [channels, latent frames, h, w].
+
+        None for a family that takes nothing else.
+        """
+        return None
+
     # -- pixels and latents --------------------------------------------------------------------------------
 
     @cached_property
@@ -357,6 +384,12 @@ def cover(picture: Frame, size: tuple[int, int]) -> Image:
     if image.size == size:
         return image
     return ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+
+
+def levels(frames: Frame, device: torch.device) -> Tensor:
+    """Frames [count, height, width, 3] as what an autoencoder encodes: [1, 3, count, height, width] of -1 to 1."""
+    values = torch.tensor(frames).to(device, torch.float32)
+    return (values / 127.5 - 1.0).permute(3, 0, 1, 2).unsqueeze(0)
 
 
 def pixels(video: Tensor) -> Frame:

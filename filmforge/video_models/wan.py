@@ -15,6 +15,7 @@ from torch import Tensor
 
 from filmforge.video_models import runtime
 from filmforge.video_models.family import Setting
+from filmforge.video_models.flow import Objective
 from filmforge.video_models.model import (
     Embedding,
     Frame,
@@ -22,6 +23,7 @@ from filmforge.video_models.model import (
     VideoModel,
     cover,
     kept_noise,
+    levels,
     pixels,
     reporter,
 )
@@ -142,6 +144,15 @@ class WanModel(VideoModel):
         euler = kind is diffusers.FlowMatchEulerDiscreteScheduler
         return self.scheduler(**{"shift" if euler else "flow_shift": shift})
 
+    # -- training ------------------------------------------------------------------------------------------
+
+    @property
+    def objective(self) -> Objective:
+        """See `VideoModel`."""
+        from filmforge.video_models.wan_training import WanObjective
+
+        return WanObjective(self)
+
     # -- pixels and latents --------------------------------------------------------------------------------
 
     @torch.no_grad()
@@ -161,15 +172,11 @@ class WanModel(VideoModel):
 
     @torch.no_grad()
     def encode_frames(self, frames: Frame) -> Tensor:
-        """The normalised latents of frames [count, height, width, 3]: [channels, latent frames, h, w], fp32.
-
-        The most likely latents, not a sample of them, as the pipeline takes for a given first frame.
-        """
+        """See `VideoModel`. As the pipeline encodes a given first frame."""
         count, height, width, _ = frames.shape
         self.check_shape(count, (width, height))
         self.tile((width, height))
-        levels = torch.tensor(frames).to(self.device, torch.float32)
-        video = (levels / 127.5 - 1.0).permute(3, 0, 1, 2).unsqueeze(0)
+        video = levels(frames, self.device)
         mean, std = self.latent_statistics
         with runtime.determined(self.threads):
             latents: Tensor = (self.vae.encode(video).latent_dist.mode() - mean) * (1.0 / std)

@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from filmforge.video_models import runtime
 from filmforge.video_models.family import Setting
-from filmforge.video_models.model import Embedding, Frame, OnStep
+from filmforge.video_models.flow import Objective
+from filmforge.video_models.model import Embedding, Frame, OnStep, levels
 from filmforge.video_models.wan import WanModel
 
 _CHANNELS = {False: 16, True: 36}
@@ -84,3 +87,31 @@ class WanA14BModel(WanModel):
         }
         experts = {name: self.expert(name) for name in self.experts}
         return {**experts, "boundary_ratio": given["boundary"]}, {"guidance_scale_2": given["guidance_low"]}
+
+    # -- training ------------------------------------------------------------------------------------------
+
+    @property
+    def objective(self) -> Objective:
+        """See `VideoModel`."""
+        from filmforge.video_models.wan_training import A14BObjective
+
+        return A14BObjective(self)
+
+    @torch.no_grad()
+    def condition(self, frames: Frame) -> Tensor | None:
+        """See `VideoModel`. From an image: 4 channels of mask, 16 of the latents of the first frame and grey after it.
+
+        So it goes into the pipeline. A photo alone is not given: with the answer going in, nothing would be learned of
+        it. It stands where all later frames stand, with a mask of 0 and grey.
+        """
+        if not self.facts.image_to_video:
+            return None
+        video = levels(frames, self.device)
+        video[:, :, 1 if len(frames) > 1 else 0 :] = 0
+        mean, std = self.latent_statistics
+        with runtime.determined(self.threads):
+            latents: Tensor = (self.vae.encode(video).latent_dist.mode() - mean) * (1.0 / std)
+        mask = torch.zeros(1, self.facts.frame_step, *latents.shape[2:], device=self.device)
+        if len(frames) > 1:
+            mask[:, :, 0] = 1
+        return torch.cat([mask, latents], dim=1)[0].float().cpu().contiguous()

@@ -1,37 +1,60 @@
-"""What Wan 2.2 TI2V learns: the flow-matching objective, and how the transformer is asked during training.
+"""How the transformers of Wan are asked during training.
 
-Rectified flow (https://arxiv.org/abs/2209.03003) as in Wan (https://arxiv.org/abs/2503.20314): a point on the
-straight line between data and noise, x = (1 - s) data + s noise, and the velocity along it, noise - data.
-Timesteps are s x 1000, one for each token: 0 for the tokens of a first frame that is given.
+The objective is rectified flow as in Wan (https://arxiv.org/abs/2503.20314): the velocity noise - data. Timesteps
+are s x 1000. Wan 2.2 TI2V has one for each token, 0 for those of a first frame that is given. A14B has one a clip, an
+expert for each part of the levels, and, from an image, the first frame and a mask as further channels.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-TRAINING_TIMESTEPS = 1000
+from filmforge.video_models import flow
+from filmforge.video_models.flow import TRAINING_TIMESTEPS
 
 
-def shifted(sigmas: Tensor, shift: float) -> Tensor:
-    """Move noise levels (0 to 1) towards noise, as the scheduler does when sampling."""
-    return shift * sigmas / (1 + (shift - 1) * sigmas)
+class WanObjective(flow.Objective):
+    """Wan 2.2 TI2V and pocket."""
+
+    def predicted(
+        self,
+        transformer: Any,
+        noisy: Tensor,
+        sigmas: Tensor,
+        text: Mapping[str, Tensor],
+        given: Tensor,
+        condition: Tensor | None = None,
+    ) -> Tensor:
+        """See `Objective`."""
+        return predicted(transformer, noisy, sigmas, text["embeds"], given)
 
 
-def noised(latents: Tensor, noise: Tensor, sigmas: Tensor, given: Tensor) -> Tensor:
-    """Latents [batch, C, T, H, W] at noise levels `sigmas` [batch]; frame 0 stays clean where `given`."""
-    s = sigmas.view(-1, 1, 1, 1, 1)
-    mixed = (1 - s) * latents + s * noise
-    clean = given.view(-1, 1, 1, 1)
-    mixed[:, :, 0] = torch.where(clean, latents[:, :, 0], mixed[:, :, 0])
-    return mixed
+class A14BObjective(flow.Objective):
+    """Wan 2.2 A14B: `transformer` learns the levels from the boundary up, `transformer_2` those below it."""
 
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """See `Objective`. The boundary is a noise level, as `boundary_ratio` of the pipeline is."""
+        boundary = self.model.facts.boundary
+        assert boundary is not None  # of every family with two experts
+        return {"transformer": (boundary, 1.0), "transformer_2": (0.0, boundary)}
 
-def wanted(latents: Tensor, noise: Tensor) -> Tensor:
-    """The velocity that the transformer is to predict."""
-    return noise - latents
+    def predicted(
+        self,
+        transformer: Any,
+        noisy: Tensor,
+        sigmas: Tensor,
+        text: Mapping[str, Tensor],
+        given: Tensor,
+        condition: Tensor | None = None,
+    ) -> Tensor:
+        """See `Objective`."""
+        if condition is not None:
+            noisy = torch.cat([noisy, condition], dim=1)
+        return predicted(transformer, noisy, sigmas, text["embeds"], given)
 
 
 def predicted(transformer: Any, noisy: Tensor, sigmas: Tensor, text: Tensor, given: Tensor) -> Tensor:
@@ -55,11 +78,3 @@ def _timesteps(transformer: Any, noisy: Tensor, sigmas: Tensor, given: Tensor) -
     by_frame = steps.view(batch, 1).repeat(1, frames)
     by_frame[:, 0] = torch.where(given, torch.zeros_like(steps), by_frame[:, 0])
     return by_frame.repeat_interleave((height // rows) * (width // columns), dim=1)
-
-
-def loss(prediction: Tensor, target: Tensor, given: Tensor) -> Tensor:
-    """Mean squared error by item [batch]; a first frame that was given counts for nothing."""
-    error = (prediction - target).square().mean(dim=(1, 3, 4))  # [batch, frames]
-    counts = torch.ones_like(error)
-    counts[:, 0] = torch.where(given, torch.zeros_like(counts[:, 0]), counts[:, 0])
-    return (error * counts).sum(dim=1) / counts.sum(dim=1)

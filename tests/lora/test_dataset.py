@@ -133,7 +133,7 @@ class TestPrepare:
         assert (data.trigger, data.family, data.base_digest) == ("mira", "pocket", pocket.weights.digest)
         assert (len(data.items), len(data.prior)) == (4, 3)
         assert {tuple(item.latents.shape) for item in (*data.items, *data.prior)} == {(16, 1, 4, 8)}
-        assert data.empty.shape == (64, 32)
+        assert data.empty["embeds"].shape == (64, 32)
 
     def test_latents_are_normalised_as_the_pipeline_does(
         self, pocket: WanModel, dataset: Path, photos: list[Path]

@@ -43,11 +43,47 @@ def test_a_trained_lora_is_proven(pocket: WanModel, lora: Path, dataset: Path) -
 def test_one_that_learned_nothing_is_not(pocket: WanModel, lora: Path, dataset: Path) -> None:
     """All zero, or too small to be seen: which proof failed is said."""
     zero = changed(lora, lambda name, value: value * (0 if "lora_B" in name else 1))
-    with pytest.raises(LoraError, match="every lora_B is zero"):
+    with pytest.raises(LoraError, match="every lora_B of transformer is zero"):
         prove(pocket, zero, dataset)
     faint = changed(lora, lambda name, value: value * 1e-5)
     with pytest.raises(LoraError, match="weight 1 failed: it changes the picture by only"):
         prove(pocket, faint, dataset)
+
+
+def test_a_picture_that_is_not_the_trainer_s_is_told(
+    pocket: WanModel, dataset: Path, settings: TrainSettings, tmp_path: Path
+) -> None:
+    """From the file it is what the adapter in memory drew; with its alpha lost (trap 1) it is another."""
+    out, preview = tmp_path / "lora.safetensors", tmp_path / "preview"
+    train(pocket, dataset, settings, trigger="mira", scratch=tmp_path, out=out, preview=preview)
+    assert prove(pocket, out, dataset, preview=preview).change > 0
+    assert not getattr(pocket.transformer, "peft_config", None)
+    said = tensors.metadata(out)
+    del said["lora_adapter_metadata"]
+    tensors.save(out, tensors.load(out), said)
+    with pytest.raises(LoraError, match="trainer's preview failed"):
+        prove(pocket, out, dataset, preview=preview)
+
+
+def test_a_picture_that_is_touched_at_weight_0_is_told(
+    pocket: WanModel, lora: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A renderer that lets a silent LoRA act is caught."""
+    from filmforge.video_models.loras import Loras
+
+    use = Loras.use
+    monkeypatch.setattr(
+        Loras, "use", lambda self, uses: use(self, [LoraUse(one.path, one.weight or 0.1) for one in uses])
+    )
+    with pytest.raises(LoraError, match="proof at weight 0 failed"):
+        prove(pocket, lora, dataset)
+
+
+def test_a_file_that_says_nothing_of_itself_is_told(pocket: WanModel, lora: Path, dataset: Path) -> None:
+    """Rank, alpha and base stand in the file, or it is not proven."""
+    tensors.save(lora, tensors.load(lora), {})
+    with pytest.raises(LoraError, match="proof of its metadata failed"):
+        prove(pocket, lora, dataset)
 
 
 def test_a_plain_pipeline_loads_it_with_the_same_effect(pocket: WanModel, folder: Path, lora: Path) -> None:

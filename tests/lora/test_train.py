@@ -215,7 +215,7 @@ class TestPrior:
         assert drift[1] < 0.8 * drift[0]
 
     def moved(self, model: WanModel, dataset: Path, lora: Path) -> float:
-        text = {"embeds": read(dataset).prior[1].text}
+        text = read(dataset).prior[1].text
         made = []
         for uses in ([], [LoraUse(lora)]):
             model.set_loras(uses)
@@ -232,14 +232,14 @@ class TestPrior:
         self, dataset: Path, settings: TrainSettings
     ) -> None:
         """Whatever the batch: a quarter are prior samples, and each photo is seen as often as the others."""
-        from filmforge.lora.train import _batch
+        from filmforge.lora.batches import batch_of
 
         data = read(dataset)
         settings = replace(settings, batch=3, prior=0.25)
         counts = [0] * len(data.items)
         prior = 0
         for step in range(16):
-            for item, is_prior in _batch(data, settings, step, torch.Generator().manual_seed(step)):
+            for item, is_prior in batch_of(data, settings, step, torch.Generator().manual_seed(step)):
                 if is_prior:
                     prior += 1
                 else:
@@ -270,8 +270,10 @@ class TestRefusals:
 
     def test_a_family_that_cannot_be_trained(self) -> None:
         """The sentence is the family's own."""
-        with pytest.raises(FilmforgeError, match="mochi-1 can be checked and planned"):
-            settings_for(facts_of("mochi-1"))
+        with pytest.raises(FilmforgeError, match="no LoRA can be trained on ltx-video yet"):
+            settings_for(facts_of("ltx-video").of_version("0.9.8-distilled"))
+        with pytest.raises(FilmforgeError, match="no LoRA can be trained on hunyuan-video yet"):
+            settings_for(facts_of("hunyuan-video").of_version("i2v"))
 
 
 def test_settings_are_the_family_s_with_the_film_s_in_their_place(
