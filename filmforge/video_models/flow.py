@@ -46,8 +46,8 @@ def drawn(count: int, sampling: str, draw: torch.Generator, within: tuple[float,
         return torch.randn(count, generator=draw).sigmoid()
     low, high = (_normal_share(level) for level in within)
     shares = low + (high - low) * torch.rand(count, generator=draw, dtype=torch.float64)
-    levels = torch.special.ndtri(shares).sigmoid()
-    return levels.clamp(*within).float()
+    levels: Tensor = torch.special.ndtri(shares).sigmoid().clamp(*within).float()
+    return levels
 
 
 def _normal_share(level: float) -> float:

@@ -33,7 +33,7 @@ class LTXObjective(flow.Objective):
     def shift(self, declared: float, latents: tuple[int, ...]) -> float:
         """See `Objective`. A shift by e^m moves the mean of logit-normal levels by m, which follows from the tokens."""
         _, frames, height, width = latents
-        mean: float = calculate_shift(frames * height * width, *_SPREAD)  # type: ignore[no-untyped-call]
+        mean: float = calculate_shift(frames * height * width, *_SPREAD)
         return math.exp(mean)
 
     def predicted(
