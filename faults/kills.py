@@ -35,6 +35,7 @@ def run(count: int, seed: int, folder: Path) -> Found:
         again = films.copy_of(film, folder / f"life{life}")
         finished: set[str] = set()
         while True:
+            began = time.monotonic()
             process = films.start("build", again, "--json")
             if found.done < count:
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -48,6 +49,7 @@ def run(count: int, seed: int, folder: Path) -> Found:
             found.check(not twice, f"life {life}, kill {found.done}: ran again: {sorted(twice)}")
             finished.update(films.ran(said))
             if not killed:
+                whole = min(whole, time.monotonic() - began)  # the machine may have been busy the first time
                 break
         found.check(process.returncode == 0, f"life {life}: status {process.returncode}: {said[-400:]}")
         if process.returncode == 0:
