@@ -95,7 +95,11 @@ def _nasty(folder: Path, chance: random.Random) -> tuple[Path, str]:
 def _film(folder: Path, body: dict[str, object]) -> Path:
     path = folder / "film.yaml"
     head = {"filmforge": 1, "size": "64x36", "fps": 12, "model": "animatic"}
-    path.write_text(json.dumps(head | body), encoding="utf-8")
+    written = json.dumps(
+        head | body, ensure_ascii=False
+    )  # JSON would halve what lies beyond \\uffff, YAML does not
+    escaped = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in written)
+    path.write_text(escaped, encoding="utf-8")
     return path
 
 

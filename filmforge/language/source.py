@@ -205,6 +205,10 @@ class Source:
             return "a second document begins here; a film is one document, so remove the `---`"
         if said.startswith("mapping values are not allowed"):
             return "a ': ' stands inside a value; put quotes around text that holds one"
+        if "invalid Unicode character escape" in said:
+            return (
+                "this escape is half of a character; write the character itself, or its number as \\U0001F600"
+            )
         if "cannot start any token" in said:
             return f"text cannot begin with {here!r}; put quotes around it"
         if "undefined alias" in said:

@@ -116,6 +116,7 @@ class TestProblems:
                 'prompt: 7 is a number where text is wanted; put quotes around it: "7"',
             ),
             ("{id: a, prompt: {mira: }, lasts: 1s}", "text that begins with { needs quotes"),
+            ('{id: a, prompt: "\\ud83d\\ude00", lasts: 1s}', "this escape is half of a character"),
             ("{id: a, prompt: '', lasts: 1s}", "prompt: is empty; write some text"),
             ("{prompt: x, lasts: 1s}", "5:9: scenes[0].shots[0].id: is missing; every shot has an id"),
             ("{id: a, still: x.png, lasts: 1s, move: push on}", "'push on' is not one of none, push in"),
