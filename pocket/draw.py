@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -50,15 +51,25 @@ def describe(shot: Shot, rng: np.random.Generator, still: bool) -> dict[str, obj
     }
 
 
-def clips(number: int, kind: str = "clips", frames: int = CLIP_FRAMES) -> None:
+def shots(kind: str, number: int) -> Iterator[tuple[Shot, int, float]]:
+    """What a shard of the world shows: the shot, its frames, and when it starts, in seconds."""
+    rng = np.random.default_rng([{"clips": 1, "stills": 2, "longs": 7}[kind], number])
+    if kind == "stills":
+        for _ in range(STILLS_IN_SHARD):
+            shot = sample_shot(rng, strangers=0.5)
+            yield shot, 1, float(rng.uniform(0, 2))
+    else:
+        for _ in range(CLIPS_IN_SHARD):
+            yield sample_shot(rng), CLIP_FRAMES if kind == "clips" else LONG_FRAMES, 0.0
+
+
+def clips(number: int, kind: str = "clips") -> None:
     """World clips with captions."""
     path = WORK / kind / f"{number:04d}.npy"
     if path.exists():
         return
-    rng = np.random.default_rng([1 if kind == "clips" else 7, number])
     drawn, notes = [], []
-    for _ in range(CLIPS_IN_SHARD):
-        shot = sample_shot(rng)
+    for shot, frames, _ in shots(kind, number):
         drawn.append(render(shot, frames))
         notes.append(describe(shot, np.random.default_rng([5, number, len(notes)]), still=False))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +79,7 @@ def clips(number: int, kind: str = "clips", frames: int = CLIP_FRAMES) -> None:
 
 def longs(number: int) -> None:
     """World clips of three seconds, the longest that pocket is asked for."""
-    clips(number, "longs", LONG_FRAMES)
+    clips(number, "longs")
 
 
 def stills(number: int) -> None:
@@ -76,11 +87,9 @@ def stills(number: int) -> None:
     path = WORK / "stills" / f"{number:04d}.npy"
     if path.exists():
         return
-    rng = np.random.default_rng([2, number])
     frames, notes = [], []
-    for _ in range(STILLS_IN_SHARD):
-        shot = sample_shot(rng, strangers=0.5)
-        frames.append(render(shot, 1, start=float(rng.uniform(0, 2)))[0])
+    for shot, _, start in shots("stills", number):
+        frames.append(render(shot, 1, start=start)[0])
         notes.append(describe(shot, np.random.default_rng([6, number, len(notes)]), still=True))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.with_suffix(".json").write_text(json.dumps(notes))

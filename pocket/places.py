@@ -7,7 +7,7 @@ from collections.abc import Callable
 import skia
 
 from pocket.palette import CREAM, INK, RGB, argb, darker, mix
-from pocket.puppet import curve, fill, oval, poly, rrect, stroke
+from pocket.paper import curve, fill, oval, poly, rrect, stroke
 from pocket.scenery import (
     BOTTOM,
     GROUND,

@@ -19,9 +19,11 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKLWan
 
+from pocket.draw import shots
 from pocket.export import trained_vae
 from pocket.vae_model import Z, encode_whole, to_pixels, whole_clips
 from pocket.workplace import WORK, device, half_precision, save
+from pocket.world import figures
 
 LATENTS = WORK / "latents"
 
@@ -43,6 +45,19 @@ def encode_shard(kind: str, number: int, vae: AutoencoderKLWan) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.with_suffix(".json").write_text(json.dumps(notes))
     save({"latents": torch.cat(out)}, target)
+
+
+def mark_figures(kind: str, number: int) -> None:
+    """Where the players stand in every latent of a shard: uint8 (n, t, 12, 20), 1 or 0."""
+    target = LATENTS / f"{kind}-{number:04d}.npy"
+    if target.exists():
+        return
+    marks = []
+    for shot, frames, start in shots(kind, number):
+        seen = figures(shot, frames, start)
+        rest = seen[1:].reshape(-1, 4, *seen.shape[1:]).any(1)
+        marks.append(np.concatenate([seen[:1], rest]).astype(np.uint8))
+    np.save(target, np.stack(marks))
 
 
 def statistics() -> None:
@@ -71,6 +86,7 @@ def main() -> None:
     with whole_clips():
         for number in range(int(sys.argv[2]), int(sys.argv[3])):
             encode_shard(sys.argv[1], number, vae)
+            mark_figures(sys.argv[1], number)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ scales. Every part is a sheet of paper with a cream rim and a soft shadow on the
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import skia
 
-from pocket.palette import CREAM, INK, RGB, argb, darker, lighter
+from pocket.palette import CREAM, INK, RGB, darker, lighter
+from pocket.paper import Sheets, curve, fill, oval, poly, rrect, shadow, stroke
 from pocket.pattern import paint_pattern
 
 
@@ -55,82 +56,6 @@ class Pose:
     eyes: str = "open"  # open, closed
     glow: float = 0.0  # light of the lantern held in the front hand, 0 for none
     sit: float = 0.0  # 0 stands, 1 sits on the ground
-
-
-@dataclass
-class _Sheets:
-    """Paper parts of one group, in order; rims are laid below all of them."""
-
-    parts: list[tuple[skia.Path, RGB]] = field(default_factory=list)
-
-    def add(self, path: skia.Path, colour: RGB) -> skia.Path:
-        self.parts.append((path, colour))
-        return path
-
-    def lay(self, canvas: skia.Canvas, rim: float = 1.5) -> None:
-        edge = skia.Paint(
-            AntiAlias=True,
-            Style=skia.Paint.kStroke_Style,
-            StrokeWidth=rim,
-            StrokeJoin=skia.Paint.kRound_Join,
-            Color=argb(CREAM),
-        )
-        for path, _ in self.parts:
-            canvas.drawPath(path, edge)
-        for path, colour in self.parts:
-            canvas.drawPath(path, fill(colour))
-
-
-def fill(colour: RGB, alpha: float = 1.0) -> skia.Paint:
-    """Plain antialiased paper."""
-    return skia.Paint(AntiAlias=True, Color=argb(colour, alpha))
-
-
-def stroke(colour: RGB, width: float) -> skia.Paint:
-    """A round pen."""
-    return skia.Paint(
-        AntiAlias=True,
-        Style=skia.Paint.kStroke_Style,
-        StrokeWidth=width,
-        StrokeCap=skia.Paint.kRound_Cap,
-        StrokeJoin=skia.Paint.kRound_Join,
-        Color=argb(colour),
-    )
-
-
-def oval(cx: float, cy: float, rx: float, ry: float) -> skia.Path:
-    return skia.Path().addOval(skia.Rect.MakeLTRB(cx - rx, cy - ry, cx + rx, cy + ry))
-
-
-def poly(*points: tuple[float, float], closed: bool = True) -> skia.Path:
-    path = skia.Path()
-    path.addPoly([skia.Point(*p) for p in points], closed)
-    return path
-
-
-def rrect(left: float, top: float, right: float, bottom: float, r: float) -> skia.Path:
-    path = skia.Path()
-    path.addRoundRect(skia.Rect.MakeLTRB(left, top, right, bottom), r, r)
-    return path
-
-
-def curve(start: tuple[float, float], *cubics: tuple[float, ...]) -> skia.Path:
-    """A closed path of cubic Béziers, six numbers each."""
-    path = skia.Path()
-    path.moveTo(*start)
-    for cubic in cubics:
-        path.cubicTo(*cubic)
-    path.close()
-    return path
-
-
-def shadow(depth: float = 1.0) -> skia.Paint:
-    """A layer paint: what is drawn into it casts a soft shadow. ``depth`` in local units."""
-    return skia.Paint(
-        ImageFilter=skia.ImageFilters.DropShadow(
-            0.7 * depth, 1.0 * depth, 0.9 * depth, 0.9 * depth, argb(INK, 0.42)
-        )
-    )
 
 
 _BODIES = {
@@ -210,7 +135,7 @@ def _ears(p: Puppet, head: RGB) -> list[tuple[skia.Path, RGB]]:
 
 
 def _tail(canvas: skia.Canvas, p: Puppet) -> None:
-    sheets = _Sheets()
+    sheets = Sheets()
     if p.tail == "brush":
         sheets.add(curve((-8, -10), (-16, -8, -30, -12, -30, -30), (-24, -32, -14, -24, -8, -14)), p.body)
         sheets.add(
@@ -248,7 +173,7 @@ def _limb(
     canvas.save()
     canvas.translate(x, y)
     canvas.rotate(-angle)
-    sheets = _Sheets()
+    sheets = Sheets()
     sheets.add(rrect(-width / 2, -1, width / 2, length, width / 2), colour)
     sheets.add(oval(0, length - 0.8, width * 0.62, width * 0.55), end)
     sheets.lay(canvas)
@@ -349,7 +274,7 @@ def _hat(p: Puppet) -> list[tuple[skia.Path, RGB]]:
 
 def _draw_head(canvas: skia.Canvas, p: Puppet, pose: Pose) -> None:
     head = p.skin or p.body
-    sheets = _Sheets()
+    sheets = Sheets()
     if p.hair is not None:
         sheets.add(curve((-16, 8), (-22, -20, 22, -20, 15, 4), (8, 12, -8, 14, -16, 8)), p.hair)
     if p.hat == "hood":
@@ -373,7 +298,7 @@ def _draw_head(canvas: skia.Canvas, p: Puppet, pose: Pose) -> None:
     canvas.drawPath(oval(-8.5, 5.5, 2.6, 1.8), fill((238, 120, 110), 0.5))
     _muzzle(canvas, p)
     _eyes(canvas, p, pose.eyes)
-    top = _Sheets()
+    top = Sheets()
     for path, colour in _hat(p):
         top.add(path, colour)
     top.lay(canvas, 1.0)
@@ -382,7 +307,7 @@ def _draw_head(canvas: skia.Canvas, p: Puppet, pose: Pose) -> None:
 def _draw_scarf(canvas: skia.Canvas, p: Puppet) -> None:
     if p.scarf is None:
         return
-    sheets = _Sheets()
+    sheets = Sheets()
     band = sheets.add(rrect(-11.5, -33, 11.5, -24.5, 3.6), p.scarf)
     end = sheets.add(rrect(-10.5, -30, -4, -11, 1.6), p.scarf)
     sheets.lay(canvas, 1.0)
@@ -423,7 +348,7 @@ def draw_puppet(canvas: skia.Canvas, p: Puppet, pose: Pose) -> None:
     leg = darker(sleeve, 0.28)
     _limb(canvas, -5.5, -11, pose.legs[0] - spread, 10.5, 6.2, leg, foot)
     _limb(canvas, 5.5, -11, pose.legs[1] + spread, 10.5, 6.2, leg, foot)
-    body = _Sheets()
+    body = Sheets()
     shape = body.add(_BODIES[p.shape](), p.body)
     body.lay(canvas)
     if p.bib:

@@ -14,7 +14,7 @@ import numpy as np
 import skia
 
 from pocket.palette import CREAM, INK, RGB, argb, darker, lighter, mix
-from pocket.puppet import curve, fill, oval, poly, rrect, shadow, stroke
+from pocket.paper import curve, fill, oval, poly, rrect, shadow, stroke
 from pocket.stagelight import Air, draw_glow
 
 GROUND = 82.0

@@ -29,6 +29,9 @@ MATRICES = (
 )
 EMPTY = 0.1  # share of captions left out, for guidance
 IMAGE_FIRST = 0.25  # share of clips with their first frame given
+FIGURES = (
+    5.0  # how much more an error counts where a player is: they are a tenth of the picture, and the story
+)
 BATCH = {1: 64, 3: 24, 5: 16, 7: 12}
 PLAIN = (
     "patch_embedding",
@@ -51,6 +54,7 @@ class Library:
         self.std = torch.tensor(stats["latents_std"]).view(1, Z, 1, 1, 1)
         self.latents: dict[str, list[torch.Tensor]] = {"stills": [], "clips": [], "longs": []}
         self.ids: dict[str, list[torch.Tensor]] = {"stills": [], "clips": [], "longs": []}
+        self.figures: dict[str, list[torch.Tensor]] = {"stills": [], "clips": [], "longs": []}
         self.known: set[str] = set()
         self.looked = -1e9
 
@@ -59,7 +63,8 @@ class Library:
             return
         self.looked = time.monotonic()
         for path in sorted((WORK / "latents").glob("*.pt")):
-            if path.name in self.known:
+            marks = path.with_suffix(".npy")
+            if path.name in self.known or not marks.exists():
                 continue
             self.known.add(path.name)
             kind = path.name.split("-")[0]
@@ -68,6 +73,7 @@ class Library:
             count = len(notes[0]["captions"])
             ids, _ = tokenise(self.tokenizer, [c for n in notes for c in n["captions"]])
             self.latents[kind] += list(((latents - self.mean) / self.std).half())
+            self.figures[kind] += list(torch.from_numpy(np.load(marks)))
             self.ids[kind] += list(ids.view(len(notes), count, -1).short())
 
     def take(
@@ -75,8 +81,8 @@ class Library:
         rng: np.random.Generator,
         n: int,
         length: int,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Latents (n, Z, length, 12, 20) and ids (n, 64)."""
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Latents (n, Z, length, 12, 20), ids (n, 64) and where players are (n, 1, length, 12, 20)."""
         self.refresh()
         kind = "longs" if length == 7 else "clips"
         if length == 1 and (rng.random() < 0.75 or not self.latents["clips"]):
@@ -85,7 +91,8 @@ class Library:
         picks = [int(i) for i in rng.integers(len(pool), size=n)]
         x = torch.stack([pool[i][:, :length] for i in picks]).float()
         words = torch.stack([ids[i][int(rng.integers(ids[i].shape[0]))] for i in picks]).long()
-        return x, words
+        marks = torch.stack([self.figures[kind][i][None, :length] for i in picks]).float()
+        return x, words, marks
 
 
 def sigmas(n: int, generator: torch.Generator) -> torch.Tensor:
@@ -130,12 +137,17 @@ def train(
     if state:
         ema_painter.load_state_dict(state["ema_transformer"])
         ema_reader.load_state_dict(state["ema_text"])
+    if where.type == "cpu":
+        for block in painter.blocks:
+            block.compile()  # a fifth of a step; needs a C++ compiler, and without one the recipe says so
     rng = np.random.default_rng([step, 5, RANK])
     shared = np.random.default_rng([step, 6])  # the same in every worker
     dice = torch.Generator().manual_seed(step * 16 + RANK)
     empty, _ = tokenise(library.tokenizer, [""])
     last = time.monotonic()
-    exported, shown = spent, {1: [0.0], 3: [0.0], 5: [0.0], 7: [0.0]}
+    exported = spent
+    shown: dict[int, list[float]] = {1: [], 3: [], 5: [], 7: []}
+    on_figures: list[float] = []
     while spent < minutes * 60:
         done = spent / (minutes * 60)
         rate = peak * min(1.0, (step + 1) / 80) * min(1.0, (1 - done) / 0.6)
@@ -148,10 +160,10 @@ def train(
         length = 1 if spare < 0 else 3 if spare < 0.25 else 5 if spare < 0.75 else 7
         if not library.latents["clips"] or (length == 7 and not library.latents["longs"]):
             length = 1
-        x, ids = library.take(rng, BATCH[length] // WORKERS, length)
+        x, ids, figures = library.take(rng, BATCH[length] // WORKERS, length)
         blank = torch.from_numpy(rng.random(len(ids)) < EMPTY)
         ids[blank] = empty
-        x, ids = x.to(where), ids.to(where)
+        x, ids, figures = x.to(where), ids.to(where), figures.to(where)
         mask = (ids != 0).long()
         sigma = sigmas(len(x), dice).to(where)
         noise = torch.randn(x.shape, generator=dice).to(where)
@@ -168,7 +180,10 @@ def train(
             words = encode(reader, ids, mask)
             v = painter(noisy, time_of, words, return_dict=False)[0]
         error = (v.float() - (noise - x)).square()
-        loss = (error[:, :, 1:] if given else error).mean()
+        weight = 1 + (FIGURES - 1) * figures
+        if given:
+            error, weight = error[:, :, 1:], weight[:, :, 1:]
+        loss = (error * weight).mean() / weight.mean()
         for o in optimisers:
             o.zero_grad(set_to_none=True)
         loss.backward()
@@ -184,11 +199,15 @@ def train(
         now = time.monotonic()
         spent, last = agree(spent + now - last), now
         if not given:
-            shown[length].append(float(loss.detach()))
+            shown[length].append(float(error.detach().mean()))
+            on_figures.append(float((error.detach().mean(1, keepdim=True) * figures).sum() / figures.sum()))
         if step % 50 == 0 and RANK == 0:
             text = " ".join(f"T{k} {np.mean(v):.3f}" for k, v in shown.items() if v)
-            shown = {1: [], 3: [], 5: [], 7: []}
-            print(f"painter {step} {spent / 60:.1f} min {text} rate {rate:.2e}", flush=True)
+            print(
+                f"painter {step} {spent / 60:.1f} min {text} figures {np.mean(on_figures):.3f} rate {rate:.2e}",
+                flush=True,
+            )
+            shown, on_figures = {1: [], 3: [], 5: [], 7: []}, []
         if spent - exported > export_every * 60 or spent >= minutes * 60:
             exported = spent
             if RANK > 0:

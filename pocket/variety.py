@@ -12,8 +12,9 @@ import skia
 
 from pocket.cast import stranger
 from pocket.palette import any_colour, argb
+from pocket.paper import fill, oval, poly, rrect, shadow, stroke
 from pocket.pattern import TRAINING_PATTERNS, UNSEEN_PATTERNS, paint_pattern
-from pocket.puppet import Pose, draw_puppet, fill, oval, poly, rrect, shadow, stroke
+from pocket.puppet import Pose, draw_puppet
 from pocket.world import HEIGHT, WIDTH
 
 _PRINTS = TRAINING_PATTERNS + UNSEEN_PATTERNS

@@ -63,6 +63,13 @@ class Shot:
     def air(self) -> Air:
         return Air(self.light, self.weather)
 
+    @property
+    def aim(self) -> float:
+        """Where the camera looks, across: towards a single player who stays on the spot."""
+        if len(self.players) != 1 or self.players[0].action.startswith("walk"):
+            return 80.0
+        return 80.0 + (self.players[0].mark - 80.0) * 0.7
+
 
 @cache
 def _paper(width: int, height: int) -> np.ndarray:
@@ -97,16 +104,12 @@ def render(shot: Shot, frames: int = 17, scale: int = 1, start: float = 0.0) -> 
     layers = [(layer, _record(layer)) for layer in PLACES[shot.place](air)]
     width, height = WIDTH * scale, HEIGHT * scale
     out = np.empty((frames, height, width, 4), np.uint8)
-    aim = (
-        80.0
-        if len(shot.players) != 1
-        else (80.0 if shot.players[0].action.startswith("walk") else shot.players[0].mark)
-    )
+    aim = shot.aim
     outdoors = shot.place not in INDOORS
     tint = air.puppet_filter(not outdoors)
     for i in range(frames):
         seconds = start + i / FPS
-        look = view(shot.size, shot.camera, seconds, 80.0 + (aim - 80.0) * 0.7)
+        look = view(shot.size, shot.camera, seconds, aim)
         surface = skia.Surface.MakeRasterDirect(
             skia.ImageInfo.Make(width, height, skia.kRGBA_8888_ColorType, skia.kPremul_AlphaType), out[i]
         )
@@ -133,6 +136,23 @@ def render(shot: Shot, frames: int = 17, scale: int = 1, start: float = 0.0) -> 
         surface.flushAndSubmit()
     pixels = out[..., :3].astype(np.float32) * _paper(width, height)
     return np.clip(pixels + 0.5, 0, 255).astype(np.uint8)
+
+
+def figures(shot: Shot, frames: int = 17, start: float = 0.0) -> np.ndarray:
+    """Where the players are: ``(frames, 12, 20)`` bool, a cell for every 8x8 pixels of ``render``."""
+    aim = shot.aim
+    out = np.zeros((frames, HEIGHT, WIDTH, 4), np.uint8)
+    for i in range(frames):
+        seconds = start + i / FPS
+        look = view(shot.size, shot.camera, seconds, aim)
+        surface = skia.Surface.MakeRasterDirect(
+            skia.ImageInfo.Make(WIDTH, HEIGHT, skia.kRGBA_8888_ColorType, skia.kPremul_AlphaType), out[i]
+        )
+        swell = math.sin(2 * math.pi * seconds / 2.4)
+        _draw_players(surface.getCanvas(), shot, seconds, look.at_depth(1.0), None, swell)
+        surface.flushAndSubmit()
+    solid = out[..., 3] > 128
+    return solid.reshape(frames, HEIGHT // 8, 8, WIDTH // 8, 8).any((2, 4))
 
 
 def _draw_players(
