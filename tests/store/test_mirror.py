@@ -32,10 +32,35 @@ def mallory(tmp_path: Path) -> SigningKey:
     return key
 
 
-@pytest.fixture(params=["folder", "memory"])
-def url(request: pytest.FixtureRequest) -> Iterator[str]:
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """The address of a server on this machine that speaks S3, with a bucket `films`."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "anyone")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "anything")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        import s3fs
+
+        s3fs.S3FileSystem().mkdir("films")
+        yield f"http://{host}:{port}"
+        s3fs.S3FileSystem.clear_instance_cache()
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "memory", "s3"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "folder":
         yield "mirror"
+        return
+    if request.param == "s3":
+        request.getfixturevalue("s3")
+        yield f"s3://films/{tmp_path.name}"
         return
     import fsspec
 
@@ -53,7 +78,7 @@ def opened(
     url: str, store: Store, warnings: list[str], *trusted: PublicKey, key: SigningKey | None = None
 ) -> Mirror:
     return Mirror(
-        Remote(url, store.root.parent), store, trusted=trusted, key=key, warn=warnings.append, patience=1.0
+        Remote(url, store.root.parent), store, trusted=trusted, key=key, warn=warnings.append, patience=10.0
     )
 
 
@@ -216,6 +241,33 @@ class TestBelief:
         assert Store(other.root, trusted={anna.public.id}).records.find(record.key) is not None
         assert Store(other.root).records.find(record.key) is None
         assert Store(other.root).records.find_many([record.key]) == {}
+
+
+class TestBucket:
+    def test_damaged_on_arrival(
+        self, store: Store, other: Store, s3: str, anna: SigningKey, warnings: list[str]
+    ) -> None:
+        """In a bucket too: what is not what its name says is never stored, and is put right by who makes it again."""
+        import s3fs
+
+        record = made(store, "a", b"pictures" * 1000)
+        fill("s3://films/damaged", store, anna, record)
+        digest = record.outputs["clip"].digest
+        bucket = s3fs.S3FileSystem(skip_instance_cache=True, use_listings_cache=False)
+        place = f"films/damaged/blobs/{digest[:2]}/{digest}"
+        bucket.pipe(place, b"P" * 8000)
+        mirror = opened("s3://films/damaged", other, warnings, anna.public, key=anna)
+        assert fetch(mirror, record.key) == {record.key: False}
+        assert len(warnings) == 1
+        mirror.share(made(other, "a", b"pictures" * 1000))
+        mirror.finish()
+        assert bucket.cat(place) == b"pictures" * 1000
+
+    def test_that_nobody_made(self, other: Store, s3: str, anna: SigningKey, warnings: list[str]) -> None:
+        """A bucket that is not there is one warning, and no failure."""
+        mirror = opened("s3://nobody/results", other, warnings, anna.public)
+        assert fetch(mirror, "0" * 64) == {"0" * 64: False}
+        assert len(warnings) <= 1
 
 
 class Slow(Remote):
