@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from filmforge.lora.batches import seed_of
 from filmforge.lora.curve import Measured
@@ -57,28 +56,38 @@ def times(steps: int, batch: int, items: int) -> tuple[int, ...]:
 
 @torch.no_grad()
 def measure(run: Run, transformer: Any, step: int) -> Measured:
-    """The loss of the held-out items as the weights are, spread evenly over the noise levels that are trained."""
-    items = run.held_out
-    pairs = max(_PAIRS, len(items))
-    losses = []
-    for number in range(pairs):
-        item = items[number % len(items)]
-        share = torch.tensor([(number + 0.5) / pairs], dtype=torch.float64)
-        losses.append(float(_loss(run, transformer, item, share, number)))
+    """The loss of the held-out items as the weights are, spread evenly over the noise levels that are trained.
+
+    Items of one shape go through the transformer together, as many as in a step of training.
+    """
+    count = max(_PAIRS, len(run.held_out))
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for pair in range(count):
+        shape = tuple(run.held_out[pair % len(run.held_out)].latents.shape)
+        groups.setdefault(shape, []).append(pair)
+    losses = [0.0] * count
+    for group in groups.values():
+        for at in range(0, len(group), run.settings.batch):
+            pairs = group[at : at + run.settings.batch]
+            for pair, value in zip(pairs, _losses(run, transformer, pairs, count), strict=True):
+                losses[pair] = value
     return Measured(step, tuple(losses))
 
 
-def _loss(run: Run, transformer: Any, item: Item, share: Tensor, number: int) -> Tensor:
-    shift = run.shift(item.latents)
-    levels = flow.at_shares(share, run.settings.sampling, run.within_before(shift))
-    draw = torch.Generator("cpu").manual_seed(seed_of(0, "held out", number))
-    noise = torch.randn(item.latents.shape, generator=draw).unsqueeze(0)
+def _losses(run: Run, transformer: Any, pairs: list[int], count: int) -> list[float]:
+    """The losses of pairs of one shape, out of `count` in all, each with the noise and at the level of its number."""
+    items = [run.held_out[pair % len(run.held_out)] for pair in pairs]
+    shift = run.shift(items[0].latents)
+    shares = torch.tensor([(pair + 0.5) / count for pair in pairs], dtype=torch.float64)
+    levels = flow.at_shares(shares, run.settings.sampling, run.within_before(shift))
+    draws = [torch.Generator("cpu").manual_seed(seed_of(0, "held out", pair)) for pair in pairs]
+    noise = torch.stack([torch.randn(items[0].latents.shape, generator=draw) for draw in draws])
     place = run.model.device
-    latents, noise, sigmas = (
-        value.to(place) for value in (item.latents.unsqueeze(0), noise, flow.shifted(levels, shift))
-    )
-    given = torch.zeros(1, dtype=torch.bool, device=place)
-    text, condition = beside(run, [item.text], [item])
+    latents = torch.stack([item.latents for item in items]).to(place)
+    noise, sigmas = noise.to(place), flow.shifted(levels, shift).to(place)
+    given = torch.zeros(len(pairs), dtype=torch.bool, device=place)
+    text, condition = beside(run, [item.text for item in items], items)
     noisy = flow.noised(latents, noise, sigmas, given)
     prediction = run.objective.predicted(transformer, noisy, sigmas, text, given, condition)
-    return flow.loss(prediction, run.objective.target(latents, noise), given)[0]
+    found: list[float] = flow.loss(prediction, run.objective.target(latents, noise), given).tolist()
+    return found
