@@ -45,7 +45,7 @@ def told(step: Step, record: Record) -> dict[str, Any]:
         ]
     if "start" in record.inputs:
         said["start"] = _content(step, record, "start")
-    for name in ("versions", "device", "device_name", "mix", "film"):
+    for name in ("kept", "versions", "device", "device_name", "mix", "film"):
         if name in about:
             said[name] = about[name]
     said = {name: _in_order(value) for name, value in said.items()}

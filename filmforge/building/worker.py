@@ -135,6 +135,7 @@ class Worker:
             hints=task["hints"],
             folder=folder,
             scratch=scratch_of(self.store, task["key"], anew=bool(task["hints"].get("anew"))),
+            window=self.store.root / "training",
             keep=StoredKeep(self.store, name, self._environment, bool(task["hints"].get("anew"))),
             session=self.session,
             report=report,

@@ -1,13 +1,28 @@
-"""`filmforge train`: only one character's LoRAs."""
+"""`filmforge train`: only one character's LoRAs, or a look at the photos that they are made from."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from filmforge.cli.options import film_options, load_project, only_option, required_film
+from filmforge.cli.options import (
+    film_options,
+    json_option,
+    load_project,
+    only_option,
+    print_json,
+    required_film,
+)
+
+if TYPE_CHECKING:
+    from filmforge.language.film import Character
+    from filmforge.photos.reviewing import Review
+    from filmforge.project import Plan
+    from filmforge.video_models.family import LoraFacts
 
 
 @click.command()
@@ -15,6 +30,20 @@ from filmforge.cli.options import film_options, load_project, only_option, requi
 @click.argument("character")
 @film_options
 @only_option
+@click.option("--photos", is_flag=True, help="Train nothing: a contact sheet of the photos, with warnings.")
+@click.option(
+    "--caption",
+    "template",
+    metavar="TEMPLATE",
+    help="With --photos: write NAME.txt beside photos that have none, from {trigger}, {looks}, {name} and {caption}.",
+)
+@click.option(
+    "--captioner",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="With --photos: a captioning model (BLIP or GIT, as safetensors) that writes {caption}.",
+)
+@json_option
 def train(
     film: Path,
     character: str,
@@ -22,30 +51,110 @@ def train(
     overrides: tuple[str, ...],
     store: Path | None,
     only: tuple[str, ...],
+    photos: bool,
+    template: str | None,
+    captioner: Path | None,
+    as_json: bool,
 ) -> None:
-    """Train CHARACTER's LoRAs, one for each model that renders them, where they are missing or stale."""
-    from filmforge.cli.progress import progress
+    """Train CHARACTER's LoRAs, one for each model that renders them, where they are missing or stale.
+
+    \b
+    filmforge train film.yaml mira
+    filmforge train film.yaml mira --photos
+    filmforge train film.yaml mira --photos --caption "{trigger}, {looks}, by day"
+    filmforge train film.yaml mira --photos --captioner ./blip
+    """
     from filmforge.errors import UsageError
     from filmforge.language.nearest import nearest
     from filmforge.making import build
     from filmforge.project import plan
 
+    if (template is not None or captioner is not None) and not photos:
+        raise UsageError("--caption and --captioner write captions and train nothing; add --photos")
     project = load_project(film, profile, overrides, store)
     if character not in project.film.characters:
         near = nearest(character, project.film.characters)
         raise UsageError(
             f"no character is called '{character}'" + (f"; did you mean '{near}'?" if near else "")
         )
+    planned = plan(project, only=only)
+    if photos:
+        _look(planned, character, project.film.characters[character], template, captioner, as_json)
+        return
     names = [
         name
-        for name, planned in plan(project, only=only).steps.items()
-        if planned.step.kind == "lora" and planned.step.subject.startswith(f"{character}@")
+        for name, step in planned.steps.items()
+        if step.step.kind == "lora" and step.step.subject.startswith(f"{character}@")
     ]
     if not names:
         raise UsageError(
             f"{character} has no LoRA to train: it has no photos, or no shot names {{{character}}} in its prompt"
         )
-    with progress() as on_event:
-        result = build(project, only=only, steps=names, on_event=on_event)
+    if as_json:
+        result = build(
+            project,
+            only=only,
+            steps=names,
+            on_event=lambda event: print(json.dumps(event.to_json(), ensure_ascii=False), flush=True),
+        )
+    else:
+        from filmforge.cli.progress import progress
+
+        with progress() as on_event:
+            result = build(project, only=only, steps=names, on_event=on_event)
     if not result.ok:
         sys.exit(1)
+
+
+def _look(
+    planned: Plan, who: str, character: Character, template: str | None, captioner: Path | None, as_json: bool
+) -> None:
+    """Show a character's photos: the sheet in the store, the warnings here."""
+    from filmforge.errors import UsageError
+    from filmforge.photos.reviewing import review
+
+    if character.photos is None:
+        raise UsageError(f"{who} has no photos; name their folder in `photos`")
+    folder = planned.project.folder
+    found = review(
+        who,
+        character,
+        [folder / source.path for source, _ in planned.world.photos(character.photos)],
+        _training(planned, who),
+        planned.store.root / "photos" / f"{who}.png",
+        template=template,
+        captioner=captioner,
+    )
+    planned.world.remember()
+    if as_json:
+        print_json(found.to_json())
+    else:
+        _tell(found)
+
+
+def _training(planned: Plan, who: str) -> dict[str, LoraFacts]:
+    """How the models that train the character do it, by name; the film's default one where no shot has her yet."""
+    from filmforge.video_models.facts import facts_of
+
+    film = planned.project.film
+    subjects = [p.step.subject for p in planned.steps.values() if p.step.kind == "lora"]
+    names = [s.partition("@")[2] for s in subjects if s.startswith(f"{who}@")] or [film.model]
+    declared = {name: film.model_named(name) for name in names}
+    facts = {name: facts_of(model.use).of_version(model.version).lora for name, model in declared.items()}
+    return {name: lora for name, lora in facts.items() if lora is not None}
+
+
+def _tell(found: Review) -> None:
+    from filmforge.photos.judging import NOT_JUDGED
+
+    for path, words in found.written.items():
+        click.echo(f"wrote {path.name}: {words}")
+    for name, faults in found.judgement.each.items():
+        for fault in faults:
+            click.echo(f"{name}: {fault.words}")
+    for fault in found.judgement.together:
+        click.echo(fault.words)
+    faulty = sum(bool(faults) for faults in found.judgement.each.values())
+    what = f"warnings for {faulty} of them" if faulty else "no warnings"
+    click.echo(f"{len(found.photos)} photos of {found.who}, {what}; the sheet is {found.sheet}")
+    click.echo(f"not judged: {NOT_JUDGED}")

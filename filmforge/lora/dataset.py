@@ -6,6 +6,7 @@ LoRA to what the base predicts for them, so that the character does not leak int
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,8 @@ from filmforge.video_models import tensors
 from filmforge.video_models.facts import Facts, LoraFacts
 from filmforge.video_models.model import VideoModel
 
-FORMAT = "filmforge.dataset/1"
+FORMAT = "filmforge.dataset/2"
+"""Part of what a kept data set is known by: one of another format is prepared anew."""
 _PRIOR_STEPS = 8
 """Enough for pictures that are only noised again."""
 
@@ -45,9 +47,13 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """What was prepared: the character's items, the prior items, and the embedding of the empty caption."""
+    """What was prepared: the character's items, the prior items, and the embedding of the empty caption.
+
+    `clips` says how many items each photo or clip gave, in order.
+    """
 
     items: tuple[Item, ...]
+    clips: tuple[int, ...]
     prior: tuple[Item, ...]
     empty: Mapping[str, Tensor]
     trigger: str
@@ -99,8 +105,11 @@ def prepare(
     held = _named("empty", texts[0])
 
     count = 0
+    counts = []
     for done, example in enumerate(examples):
-        for clip in read_clips(example.path, model.facts, training):
+        clips = read_clips(example.path, model.facts, training)
+        counts.append(len(clips))
+        for clip in clips:
             held[f"item.{count:05}.latents"] = model.encode_frames(clip)
             held |= _named(f"item.{count:05}.text", texts[1 + done])
             if (condition := model.condition(clip)) is not None:
@@ -131,6 +140,7 @@ def prepare(
             "trigger": trigger,
             "family": model.facts.id,
             "base_digest": model.weights.digest or "",
+            "clips": json.dumps(counts),
         },
     )
 
@@ -146,6 +156,7 @@ def read(path: Path) -> Dataset:
         raise LoraError(f"{path}: a data set in the format {said.get('format')}, and {FORMAT} is read")
     return Dataset(
         _items(held, "item"),
+        tuple(json.loads(said["clips"])),
         _items(held, "prior"),
         _text(held, "empty"),
         said["trigger"],

@@ -30,6 +30,7 @@ def write_lora(
     weights: Weights,
     trigger: str,
     steps: int,
+    kept: Sequence[int],
     settings: Mapping[str, object],
     photos: Sequence[str],
     dtype: torch.dtype,
@@ -37,7 +38,8 @@ def write_lora(
     """Write a LoRA to `out`; equal inputs give equal bytes.
 
     `adapters` are its parts by the expert that each acts on, whose name begins their keys: `transformer.`, and
-    `transformer_2.` for the second of two. From the configurations diffusers takes rank and alpha.
+    `transformer_2.` for the second of two. Their weights are those
+    after the steps `kept`, one for each, of `steps`. From the configurations diffusers takes rank and alpha.
     """
     prefixed = {
         f"{expert}.{key}": value
@@ -56,6 +58,7 @@ def write_lora(
         "filmforge.alpha": str(first["lora_alpha"]),
         "filmforge.trigger": trigger,
         "filmforge.steps": str(steps),
+        "filmforge.kept": ",".join(map(str, kept)),
         "filmforge.settings": json.dumps(settings, sort_keys=True),
     }
     if photos:

@@ -7,9 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from filmforge.errors import MediaError
+from filmforge.photos.reading import opened
 from filmforge.video_models.facts import Facts, LoraFacts
 from filmforge.video_models.wan import Frame, cover
 
@@ -23,15 +23,10 @@ def read_clips(path: Path, facts: Facts, training: LoraFacts) -> list[Frame]:
     A clip is sampled at the family's own rate, the only one at which it knows how fast things move.
     MediaError for what is neither.
     """
-    try:
-        with Image.open(path) as image:
-            image.load()
-            upright = ImageOps.exif_transpose(image)
-            picture = np.asarray(_opaque(upright))
-    except UnidentifiedImageError:
+    image = opened(path)
+    if image is None:
         return _film_clips(path, facts, training)
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise MediaError(f"{path}: not a picture that can be read: {error}") from error
+    picture = np.asarray(image)
     size = bucket((picture.shape[1], picture.shape[0]), facts, training)
     return [np.asarray(cover(picture, size))[np.newaxis]]
 
@@ -51,15 +46,6 @@ def bucket(picture: tuple[int, int], facts: Facts, training: LoraFacts) -> tuple
     sides = (max(unit, int(side * scale / unit + 1e-9) * unit) for side in (width, height))
     found = tuple(sides)
     return found[0], found[1]
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    """RGB; what is transparent stands on white."""
-    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
-        layered = image.convert("RGBA")
-        ground = Image.new("RGBA", layered.size, "white")
-        return Image.alpha_composite(ground, layered).convert("RGB")
-    return image.convert("RGB")
 
 
 def _film_clips(path: Path, facts: Facts, training: LoraFacts) -> list[Frame]:

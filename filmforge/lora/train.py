@@ -10,8 +10,7 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -22,16 +21,21 @@ from torch import Tensor
 from filmforge.errors import LoraError
 from filmforge.lora import checkpoints
 from filmforge.lora.batches import batch_of, by_shape, seed_of
-from filmforge.lora.dataset import Dataset, Item, read, training_facts
+from filmforge.lora.curve import Curve, Measured
+from filmforge.lora.dataset import read, training_facts
 from filmforge.lora.files import Adapter, write_lora
+from filmforge.lora.held_out import measure, split, times
+from filmforge.lora.losses import Run, group_loss
 from filmforge.lora.preview import write_preview
-from filmforge.video_models import flow, runtime
+from filmforge.video_models import runtime
 from filmforge.video_models.facts import Facts
-from filmforge.video_models.flow import Objective
 from filmforge.video_models.model import VideoModel
 
 _ADAPTER = "filmforge"
 _LARGEST_GRADIENT = 1.0
+
+OnCurve = Callable[[str, Curve], None]
+"""Called with an expert and how its training goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +97,20 @@ def train(
     photos: Sequence[str] = (),
     preview: Path | None = None,
     on_step: Callable[[int, int, float], None] | None = None,
+    on_curve: OnCurve | None = None,
     checkpoint_seconds: float = 10.0,
-) -> list[float]:
-    """Train a LoRA for `model` on the data set at `dataset` and write it to `out`; the loss of each step.
+) -> dict[str, Curve]:
+    """Train a LoRA for `model` on the data set at `dataset` and write it to `out`; how it went, by expert.
 
+    From eight photos on, one in ten is held out. The weights kept are those after the step that does best on them
+    (`curve.kept`), without held-out photos the last ones.
     A checkpoint is kept in `scratch` about every `checkpoint_seconds`; a training that was killed goes on
     from the last one and ends with the same bytes. `losses.jsonl` there has a line for each step.
     A model with two experts has each trained for all `steps`, one after the other, each at its own noise levels.
     `photos` are the digests of what it was made from, for the file to say; `preview` is where a picture goes that
     the adapters make while they are still in memory, for the proof. `on_step` is called with the step, the
-    steps in all and the loss. LoraError when the data set is of
-    another model or the loss is no longer a number.
+    steps in all and the loss; `on_curve` with the expert and its curve, now and then, while its adapter acts on the
+    model. LoraError when the data set is of another model or the loss is no longer a number.
     """
     data = read(dataset)
     if (data.family, data.base_digest) != (model.facts.id, model.weights.digest or ""):
@@ -113,46 +120,36 @@ def train(
     objective = model.objective
     ranges = objective.ranges()
     model.set_loras([])
-    losses: list[float] = []
+    own, held_out = split(data)
+    curves: dict[str, Curve] = {}
     trained: dict[str, Adapter] = {}
     for expert, within in ranges.items():
         _make_room(model, expert)
-        losses_before = len(losses)
 
-        def told(step: int, loss: float, before: int = losses_before) -> None:
+        def told(step: int, loss: float, before: int = len(curves) * settings.steps) -> None:
             if on_step:
                 on_step(before + step, settings.steps * len(ranges), loss)
 
-        run = _Run(model, objective, expert, within, data, settings, _identity(settings, dataset, expert))
+        identity = _identity(settings, dataset, expert)
+        run = Run(model, objective, expert, within, own, held_out, settings, identity)
         place = scratch if len(ranges) == 1 else scratch / expert
-        trained[expert], own = _train_expert(run, place, trigger, told, checkpoint_seconds)
-        losses += own
+        trained[expert], curves[expert] = _train_expert(
+            run, place, trigger, told, on_curve, checkpoint_seconds
+        )
     write_lora(
         out,
         trained,
         weights=model.weights,
         trigger=trigger,
         steps=settings.steps,
+        kept=[curve.kept for curve in curves.values()],
         settings=asdict(settings),
         photos=photos,
         dtype=torch.float32 if model.precision == "fp32" else torch.bfloat16,
     )
     if preview is not None:
         write_preview(model, trained, dataset, preview, lambda expert: _add_adapter(expert, settings))
-    return losses
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """The training of one expert: all that its steps need. `within` are the noise levels at which it works."""
-
-    model: VideoModel
-    objective: Objective
-    expert: str
-    within: tuple[float, float]
-    data: Dataset
-    settings: TrainSettings
-    identity: str
+    return curves
 
 
 def _make_room(model: VideoModel, expert: str) -> None:
@@ -164,13 +161,14 @@ def _make_room(model: VideoModel, expert: str) -> None:
 
 
 def _train_expert(
-    run: _Run,
+    run: Run,
     scratch: Path,
     trigger: str,
     on_step: Callable[[int, float], None],
+    on_curve: OnCurve | None,
     checkpoint_seconds: float,
-) -> tuple[Adapter, list[float]]:
-    """Train one expert from its last checkpoint on: its adapter, and the loss of each step."""
+) -> tuple[Adapter, Curve]:
+    """Train one expert from its last checkpoint on: its adapter, and how it went."""
     model, settings = run.model, run.settings
     scratch.mkdir(parents=True, exist_ok=True)
     transformer = model.expert(run.expert)
@@ -181,34 +179,72 @@ def _train_expert(
             optimizer = torch.optim.AdamW(
                 parameters.values(), lr=settings.learning_rate, weight_decay=0.0, betas=(0.9, 0.99)
             )
-            losses = _restore(checkpoints.latest(scratch, run.identity), parameters, optimizer)
+            state = _restore(checkpoints.latest(scratch, run.identity), parameters, optimizer)
             if model.device.type != "cpu":
                 transformer.enable_gradient_checkpointing()
-            _write_losses(scratch, losses)
+            due = times(settings.steps, settings.batch, len(run.held_out))
+            if due and not state.measured:
+                state.measured.append(measure(run, transformer, 0))
+            _write_losses(scratch, state, settings)
+            if on_curve:
+                on_curve(run.expert, state.curve(settings))
             saved = time.monotonic()
             with (scratch / "losses.jsonl").open("a", encoding="utf-8") as lines:
-                for step in range(len(losses), settings.steps):
+                for step in range(len(state.losses), settings.steps):
                     value = _step(run, transformer, step, parameters, optimizer)
+                    state.losses.append(value)
+                    if math.isfinite(value) and step + 1 in due:
+                        state.measured.append(measure(run, transformer, step + 1))
+                        value = value if math.isfinite(state.measured[-1].mean) else math.nan
                     if not math.isfinite(value):
                         raise LoraError(
                             f"{trigger}: the training broke down at step {step + 1}: its loss is no number; "
                             f"declare a learning_rate below {settings.learning_rate:g}"
                         )
-                    losses.append(value)
-                    lines.write(_line(step, value))
+                    if step + 1 in due and state.curve(settings).kept == step + 1:
+                        state.best = {name: p.detach().cpu().clone() for name, p in parameters.items()}
+                    lines.write(_line(step, state, settings))
                     lines.flush()
                     if time.monotonic() - saved >= checkpoint_seconds and step + 1 < settings.steps:
-                        checkpoints.save(scratch, run.identity, _checkpoint(parameters, optimizer, losses))
+                        checkpoints.save(scratch, run.identity, state.checkpoint(parameters, optimizer))
                         saved = time.monotonic()
                     on_step(step + 1, value)
-            checkpoints.save(scratch, run.identity, _checkpoint(parameters, optimizer, losses))
-            state = {_plain(name): p.detach().cpu().clone() for name, p in parameters.items()}
+                    if on_curve and (step + 1 in due or (step + 1) % max(1, settings.steps // 20) == 0):
+                        on_curve(run.expert, state.curve(settings))
+            checkpoints.save(scratch, run.identity, state.checkpoint(parameters, optimizer))
+            final = state.best or {name: p.detach().cpu().clone() for name, p in parameters.items()}
         finally:
             transformer.disable_gradient_checkpointing()
             if getattr(transformer, "peft_config", None):
                 transformer.unload_lora()
             transformer.requires_grad_(False)
-    return Adapter(config, state), losses
+    return Adapter(config, {_plain(name): value for name, value in final.items()}), state.curve(settings)
+
+
+@dataclass(slots=True)
+class _State:
+    """What a training has come to: its losses, and the weights that would be kept if it ended now."""
+
+    losses: list[float]
+    measured: list[Measured]
+    best: dict[str, Tensor]
+
+    def curve(self, settings: TrainSettings) -> Curve:
+        rates = (rate_at(step, settings) for step in range(len(self.losses)))
+        return Curve(settings.steps, tuple(self.losses), tuple(rates), tuple(self.measured))
+
+    def checkpoint(
+        self, parameters: dict[str, torch.nn.Parameter], optimizer: torch.optim.Optimizer
+    ) -> checkpoints.Checkpoint:
+        return checkpoints.Checkpoint(
+            len(self.losses),
+            {name: p.detach() for name, p in parameters.items()},
+            {name: optimizer.state[p]["exp_avg"] for name, p in parameters.items()},
+            {name: optimizer.state[p]["exp_avg_sq"] for name, p in parameters.items()},
+            tuple(self.losses),
+            tuple(self.measured),
+            self.best,
+        )
 
 
 def _add_adapter(transformer: Any, settings: TrainSettings) -> dict[str, object]:
@@ -245,7 +281,7 @@ def _plain(name: str) -> str:
 
 
 def _step(
-    run: _Run,
+    run: Run,
     transformer: Any,
     step: int,
     parameters: dict[str, torch.nn.Parameter],
@@ -253,14 +289,14 @@ def _step(
 ) -> float:
     """One step of the optimizer; the mean loss of its batch."""
     settings = run.settings
-    rate = settings.learning_rate * _schedule(step, settings)
+    rate = rate_at(step, settings)
     for group in optimizer.param_groups:
         group["lr"] = rate
     optimizer.zero_grad(set_to_none=True)
     draw = torch.Generator("cpu").manual_seed(seed_of(settings.seed, "step", step))
     total = 0.0
     for group_of in by_shape(batch_of(run.data, settings, step, draw)):
-        value = _group_loss(run, transformer, group_of, draw) / settings.batch
+        value = group_loss(run, transformer, group_of, draw) / settings.batch
         value.backward()  # type: ignore[no-untyped-call]
         total += value.item()
     torch.nn.utils.clip_grad_norm_(parameters.values(), _LARGEST_GRADIENT)
@@ -268,57 +304,12 @@ def _step(
     return total
 
 
-def _group_loss(run: _Run, transformer: Any, group: list[tuple[Item, bool]], draw: torch.Generator) -> Tensor:
-    """The summed loss of items of one shape; of a prior item, the distance from what the base predicts."""
-    settings, objective = run.settings, run.objective
-    count = len(group)
-    latents = torch.stack([item.latents for item, _ in group])
-    prior = torch.tensor([is_prior for _, is_prior in group])
-    shift = objective.shift(settings.shift, tuple(latents.shape[1:]))
-    within = tuple(flow.unshifted(level, shift) for level in run.within)
-    sigmas = flow.shifted(flow.drawn(count, settings.sampling, draw, (within[0], within[1])), shift)
-    noise = torch.randn(latents.shape, generator=draw)
-    given = (torch.rand(count, generator=draw) < settings.start_frame) & (latents.shape[2] > 1)
-    dropped = (torch.rand(count, generator=draw) < settings.caption_dropout) & ~prior
-    texts = [
-        run.data.empty if drop else item.text for (item, _), drop in zip(group, dropped.tolist(), strict=True)
-    ]
-    place = run.model.device
-    latents, sigmas, noise, given, prior = (t.to(place) for t in (latents, sigmas, noise, given, prior))
-    text = {name: torch.stack([one[name] for one in texts]).to(place) for name in texts[0]}
-    conditions = [item.condition for item, _ in group if item.condition is not None]
-    condition = torch.stack(conditions).to(place) if conditions else None
-
-    noisy = flow.noised(latents, noise, sigmas, given)
-    target = objective.target(latents, noise)
-    if prior.any():
-        of_prior = {name: value[prior] for name, value in text.items()}
-        beside = None if condition is None else condition[prior]
-        with _base_alone(transformer):
-            target[prior] = objective.predicted(
-                transformer, noisy[prior], sigmas[prior], of_prior, given[prior], beside
-            )
-    prediction = objective.predicted(transformer, noisy, sigmas, text, given, condition)
-    return flow.loss(prediction, target, given).sum()
-
-
-@contextmanager
-def _base_alone(transformer: Any) -> Iterator[None]:
-    """Have the model predict without the LoRA that is being trained."""
-    transformer.disable_adapters()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        transformer.enable_adapters()
-
-
-def _schedule(step: int, settings: TrainSettings) -> float:
-    """The share of the learning rate at a step: a linear warm-up, then half a cosine down to a tenth."""
+def rate_at(step: int, settings: TrainSettings) -> float:
+    """The learning rate at a step (from 0): a linear warm-up, then half a cosine down to a tenth."""
     if step < settings.warmup:
-        return (step + 1) / settings.warmup
+        return settings.learning_rate * ((step + 1) / settings.warmup)
     through = (step - settings.warmup) / max(1, settings.steps - settings.warmup)
-    return 0.1 + 0.45 * (1 + math.cos(math.pi * through))
+    return settings.learning_rate * (0.1 + 0.45 * (1 + math.cos(math.pi * through)))
 
 
 def _identity(settings: TrainSettings, dataset: Path, expert: str) -> str:
@@ -330,26 +321,14 @@ def _identity(settings: TrainSettings, dataset: Path, expert: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _checkpoint(
-    parameters: dict[str, torch.nn.Parameter], optimizer: torch.optim.Optimizer, losses: list[float]
-) -> checkpoints.Checkpoint:
-    return checkpoints.Checkpoint(
-        len(losses),
-        {name: p.detach() for name, p in parameters.items()},
-        {name: optimizer.state[p]["exp_avg"] for name, p in parameters.items()},
-        {name: optimizer.state[p]["exp_avg_sq"] for name, p in parameters.items()},
-        tuple(losses),
-    )
-
-
 def _restore(
     checkpoint: checkpoints.Checkpoint | None,
     parameters: dict[str, torch.nn.Parameter],
     optimizer: torch.optim.Optimizer,
-) -> list[float]:
-    """Put a checkpoint's state in place; the losses up to it."""
+) -> _State:
+    """Put a checkpoint's state in place, if there is one; what had been come to."""
     if checkpoint is None:
-        return []
+        return _State([], [], {})
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(checkpoint.weights[name])
@@ -358,14 +337,16 @@ def _restore(
                 "exp_avg": checkpoint.first[name].to(parameter.device),
                 "exp_avg_sq": checkpoint.second[name].to(parameter.device),
             }
-    return list(checkpoint.losses)
+    return _State(list(checkpoint.losses), list(checkpoint.measured), dict(checkpoint.best))
 
 
-def _line(step: int, loss: float) -> str:
-    return json.dumps({"step": step + 1, "loss": loss}) + "\n"
+def _line(step: int, state: _State, settings: TrainSettings) -> str:
+    said = {"step": step + 1, "loss": state.losses[step], "rate": rate_at(step, settings)}
+    held_out = [m.mean for m in state.measured if m.step == step + 1]
+    return json.dumps(said | ({"held_out": held_out[0]} if held_out else {})) + "\n"
 
 
-def _write_losses(scratch: Path, losses: list[float]) -> None:
+def _write_losses(scratch: Path, state: _State, settings: TrainSettings) -> None:
     """Start the log anew from a checkpoint's losses: later lines belong to steps that are now repeated."""
-    text = "".join(_line(step, loss) for step, loss in enumerate(losses))
+    text = "".join(_line(step, state, settings) for step in range(len(state.losses)))
     (scratch / "losses.jsonl").write_text(text, encoding="utf-8")

@@ -38,7 +38,8 @@ class Work:
     """One step under way.
 
     `inputs` and `digests` are by role. `folder` is empty and is for outputs; `scratch` outlives a kill, and is
-    found again by whoever carries the same step out next. What is put into `provenance` is recorded.
+    found again by whoever carries the same step out next. `window` is for pictures of how it goes, which people look
+    at and nothing reads. What is put into `provenance` is recorded.
     """
 
     kind: str
@@ -49,6 +50,7 @@ class Work:
     hints: Mapping[str, Any]
     folder: Path
     scratch: Path
+    window: Path
     keep: Keep
     session: Session
     report: Callable[[int, int, str], None]

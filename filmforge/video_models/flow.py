@@ -44,9 +44,16 @@ def drawn(count: int, sampling: str, draw: torch.Generator, within: tuple[float,
         return low + (high - low) * torch.rand(count, generator=draw)
     if within == (0, 1):
         return torch.randn(count, generator=draw).sigmoid()
+    return at_shares(torch.rand(count, generator=draw, dtype=torch.float64), sampling, within)
+
+
+def at_shares(shares: Tensor, sampling: str, within: tuple[float, float] = (0, 1)) -> Tensor:
+    """The noise levels, before the shift, under which these shares (0 to 1, fp64) of those drawn in `within` lie."""
+    if sampling == "uniform":
+        low, high = within
+        return (low + (high - low) * shares).float()
     low, high = (_normal_share(level) for level in within)
-    shares = low + (high - low) * torch.rand(count, generator=draw, dtype=torch.float64)
-    levels: Tensor = torch.special.ndtri(shares).sigmoid().clamp(*within).float()
+    levels: Tensor = torch.special.ndtri(low + (high - low) * shares).sigmoid().clamp(*within).float()
     return levels
 
 

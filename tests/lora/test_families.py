@@ -16,6 +16,7 @@ from torch import Tensor
 from filmforge.editing.frames import FrameWriter
 from filmforge.errors import LoraError
 from filmforge.lora.dataset import Example, prepare, read
+from filmforge.lora.previews import Previews
 from filmforge.lora.proof import prove
 from filmforge.lora.train import settings_for, train
 from filmforge.video_models import load_family, tensors
@@ -292,6 +293,38 @@ class TestTwoExperts:
         grey = model.encode_frames(np.full((1, SIZE[1], SIZE[0], 3), 127, dtype=np.uint8))
         assert torch.allclose(photo[4:], grey, atol=0.05)
         assert not torch.allclose(clip[4:, 0], grey[:, 0], atol=0.05)
+
+
+class TestPreviews:
+    @pytest.mark.parametrize("name", ["t2v-a14b", "hunyuan", "mochi", "ltx"])
+    def test_every_family_draws_them(
+        self, name: str, models: Callable[[str], VideoModel], tmp_path: Path
+    ) -> None:
+        """While it is trained where one expert is enough; the base and what is kept in any case."""
+        model = models(name)
+        dataset = prepared(model, tmp_path)
+        previews = Previews(model, dataset, ["mira"], tmp_path)
+        settings = replace(settings_for(model.facts, rank=4, steps=2, learning_rate=2e-2), batch=2)
+        train(
+            model, dataset, settings, trigger="mira", scratch=tmp_path / "s", out=tmp_path / "lora",
+            on_curve=lambda expert, curve: previews.pass_by(len(curve.losses), curve.steps) and None,
+        )  # fmt: skip
+        assert previews.taken() == ([] if len(model.experts) == 2 else [0, 1])
+        previews.finish(tmp_path / "lora", 2)
+        assert previews.taken() == ([0, 2] if len(model.experts) == 2 else [0, 1, 2])
+        base, kept = (np.asarray(previews.pictures(step)[0], int) for step in (0, 2))
+        assert base.shape == (*reversed(model.facts.lora.size), 3)  # type: ignore[union-attr]
+        assert np.abs(base - kept).max() > 0
+
+    def test_one_that_starts_from_an_image_has_none(
+        self, models: Callable[[str], VideoModel], tmp_path: Path
+    ) -> None:
+        """It would draw the image again."""
+        model = models("i2v-a14b")
+        previews = Previews(model, prepared(model, tmp_path), ["mira"], tmp_path)
+        assert not previews.pass_by(0, 2)
+        previews.finish(tmp_path / "none", 2)
+        assert previews.taken() == []
 
 
 class TestTargets:

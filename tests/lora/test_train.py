@@ -97,7 +97,8 @@ class TestReproducible:
     ) -> None:
         """Stopped after every single step in turn, it ends with the bytes and losses of an unbroken one."""
         whole = tmp_path / "whole"
-        straight = train(pocket, dataset, settings, trigger="mira", scratch=whole, out=tmp_path / "w")
+        curves = train(pocket, dataset, settings, trigger="mira", scratch=whole, out=tmp_path / "w")
+        straight = list(curves["transformer"].losses)
 
         class Stopped(Exception):  # noqa: N818
             pass
@@ -107,10 +108,10 @@ class TestReproducible:
                 raise Stopped
 
         out = tmp_path / "broken"
-        losses: list[float] = []
+        losses: tuple[float, ...] = ()
         for _ in range(settings.steps):
             try:
-                losses = train(
+                broken = train(
                     pocket,
                     dataset,
                     settings,
@@ -120,10 +121,11 @@ class TestReproducible:
                     on_step=stop,
                     checkpoint_seconds=0.0,
                 )
+                losses = broken["transformer"].losses
             except Stopped:
                 assert not out.exists()
         assert out.read_bytes() == (tmp_path / "w").read_bytes()
-        assert losses == straight
+        assert list(losses) == straight
         lines = [json.loads(line) for line in (tmp_path / "s" / "losses.jsonl").read_text().splitlines()]
         assert [line["loss"] for line in lines] == straight
         assert [line["step"] for line in lines] == list(range(1, settings.steps + 1))
