@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -75,8 +76,10 @@ def _clips(work: Work, model: VideoModel, start: Any) -> Iterator[Any]:
             "latents", value, ".safetensors", partial(_sample, work, model, asked, start, after, note)
         )
         work.progress(params["steps"], params["steps"], f"decoding{note}")
+        work.stage = "decoding"
         clip = model.decode(tensors.load(latents), settings=params.get("settings"))
         shown = continuing(clip, start) if part else clip
+        work.stage = ""
         yield shown
         start = shown[-1]
         after = {"after": hashlib.sha256(start.tobytes()).hexdigest()}
@@ -104,6 +107,8 @@ def _sample(
         work.warn(f"{model.facts.id} has no use for a negative prompt at guidance {params['guidance']:g}")
     given = after.get("after") or work.digests.get("start")
     positive, *negative = text_embeddings(work, model, texts, start=start, given=given, size=(width, height))
+    watch = _watch(work, model, (width, height), note)
+    work.stage = "sampling"
     model.set_loras(
         [LoraUse(work.inputs[f"lora.{entry['who']}"], entry["weight"]) for entry in params["loras"]]
     )
@@ -118,6 +123,29 @@ def _sample(
         seed=params["seed"],
         start=start,
         settings=params.get("settings"),
-        on_step=lambda done, total: work.progress(done, total, f"sampling{note}"),
+        on_step=watch,
     )
     tensors.save(to, latents, None)
+
+
+def _watch(work: Work, model: VideoModel, size: tuple[int, int], note: str) -> Callable[[int, int], None]:
+    """What is told of each step of sampling, and, where the model can encode a picture, shows one now and then."""
+    from filmforge.video_models import preview, tensors
+
+    def on_step(done: int, total: int) -> None:
+        work.progress(done, total, f"sampling{note}")
+
+    def fit(to: Path) -> None:
+        tensors.save(to, {"weights": preview.fitted(model)})
+
+    try:
+        known = work.kept("preview", {"model": work.params["model"], "fit": 1}, ".safetensors", fit)
+    except (
+        FilmforgeError,
+        RuntimeError,
+        ValueError,
+        MemoryError,
+    ):  # a family that cannot; nothing rests on it
+        logging.getLogger("filmforge").warning("no previews of %s", work.name, exc_info=True)
+        return on_step
+    return preview.Watch(on_step, work.show, tensors.load(known)["weights"], size)

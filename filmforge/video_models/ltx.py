@@ -120,6 +120,8 @@ class LTXModel(VideoModel):
             raise ValueError(f"guidance {guidance} needs a negative prompt, if only the empty one")
         given = settings or self.facts.settings
         noise = kept_noise(seed)
+        time, side = _COMPRESSION
+        shape = ((frames - 1) // time + 1, size[1] // side, size[0] // side)
         arguments: dict[str, Any] = {
             **self.batch(positive, _TEXT),
             "width": size[0],
@@ -132,7 +134,7 @@ class LTXModel(VideoModel):
             "guidance_rescale": given.get("guidance_rescale", 0.0),
             "generator": noise,
             "output_type": "latent",
-            "callback_on_step_end": reporter(on_step, steps),
+            "callback_on_step_end": reporter(on_step, steps, lambda packed: self._unpacked(packed, shape)),
         }
         if guidance > 1 and negative is not None:
             arguments |= self.batch(negative, _NEGATIVE)
@@ -151,10 +153,13 @@ class LTXModel(VideoModel):
         with runtime.determined(self.threads), self.sampling():
             latents = pipeline(**arguments).frames
         if latents.ndim == 3:  # packed into tokens, as the transformer sees them
-            time, side = _COMPRESSION
-            shape = ((frames - 1) // time + 1, size[1] // side, size[0] // side)
-            latents = pipeline._unpack_latents(latents, *shape)
+            latents = self._unpacked(latents, shape)
         return {"latents": latents.float().cpu().contiguous(), "generator": noise.get_state()}
+
+    def _unpacked(self, tokens: Tensor, shape: tuple[int, int, int]) -> Tensor:
+        """Tokens as latents of `shape` (latent frames, height, width); tokens of what was given come before them."""
+        latents: Tensor = self.around()._unpack_latents(tokens[:, -shape[0] * shape[1] * shape[2] :], *shape)
+        return latents
 
     def _levels(self, settings: Mapping[str, Setting], steps: int) -> list[float]:
         """The noise levels x 1000 of weights from 0.9.5 on: the pipeline's own, or those of distilled weights.
