@@ -45,7 +45,8 @@ def leaner(work: Work) -> dict[str, Any] | None:
     Leaner is what needs less in the stage that failed, by the same estimate by which the plan was chosen.
     """
     held = work.session.held
-    release, stage = held.get("release"), work.stage
+    release: Published | None = held.get("release")
+    stage: Any = work.stage
     if release is None or not stage or "size" not in work.params:
         return None
     budget = _budget()

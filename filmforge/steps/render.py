@@ -44,11 +44,13 @@ def _render(work: Work) -> None:
 
     params = work.params
     model = loaded_model(work)
-    start = np.asarray(photo(work.inputs["start"])) if "start" in work.inputs else None
+    start, end = (
+        np.asarray(photo(work.inputs[role])) if role in work.inputs else None for role in ("start", "end")
+    )
     width, height = params["size"]
     count = 0
     with FrameWriter(work.out("main", ".mkv"), (width, height), model.facts.fps) as writer:
-        for shown in _clips(work, model, start):
+        for shown in _clips(work, model, start, end):
             for frame in shown:
                 writer.write(frame)
             count += len(shown)
@@ -59,7 +61,7 @@ def _render(work: Work) -> None:
         work.provenance |= {"memory": model.memory.words}
 
 
-def _clips(work: Work, model: VideoModel, start: Any) -> Iterator[Any]:
+def _clips(work: Work, model: VideoModel, start: Any, end: Any) -> Iterator[Any]:
     """What is shown of the shot's clips: one, or, past the model's limit, several, each from the last frame before it."""
     from filmforge.editing.seam import continuing
     from filmforge.video_models import tensors
@@ -73,7 +75,7 @@ def _clips(work: Work, model: VideoModel, start: Any) -> Iterator[Any]:
         value = {"params": asked, "inputs": work.digests, **after}
         note = f" clip {part + 1} of {len(lengths)}" if len(lengths) > 1 else ""
         latents = work.kept(
-            "latents", value, ".safetensors", partial(_sample, work, model, asked, start, after, note)
+            "latents", value, ".safetensors", partial(_sample, work, model, asked, start, end, after, note)
         )
         work.progress(params["steps"], params["steps"], f"decoding{note}")
         work.stage = "decoding"
@@ -90,6 +92,7 @@ def _sample(
     model: VideoModel,
     params: Mapping[str, Any],
     start: Any,
+    end: Any,
     after: Mapping[str, Any],
     note: str,
     to: Path,
@@ -112,19 +115,22 @@ def _sample(
     model.set_loras(
         [LoraUse(work.inputs[f"lora.{entry['who']}"], entry["weight"]) for entry in params["loras"]]
     )
-    latents = model.sample(
-        positive=positive,
-        negative=negative[0] if negative else None,
-        frames=params["frames"],
-        size=(width, height),
-        steps=params["steps"],
-        guidance=params["guidance"],
-        shift=params["shift"],
-        seed=params["seed"],
-        start=start,
-        settings=params.get("settings"),
-        on_step=watch,
-    )
+    with model.cached(params.get("settings")):
+        latents = model.sample(
+            positive=positive,
+            negative=negative[0] if negative else None,
+            frames=params["frames"],
+            size=(width, height),
+            steps=params["steps"],
+            guidance=params["guidance"],
+            shift=params["shift"],
+            seed=params["seed"],
+            start=start,
+            settings=params.get("settings"),
+            on_step=watch,
+            # Only families whose facts say `last_frame` know of it, and only they are planned with it.
+            **({} if end is None else {"end": end}),
+        )
     tensors.save(to, latents, None)
 
 

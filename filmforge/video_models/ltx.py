@@ -109,6 +109,7 @@ class LTXModel(VideoModel):
         shift: float | None,
         seed: int,
         start: Frame | None = None,
+        end: Frame | None = None,
         settings: Mapping[str, Setting] | None = None,
         on_step: OnStep | None = None,
     ) -> dict[str, Tensor]:
@@ -138,7 +139,11 @@ class LTXModel(VideoModel):
         }
         if guidance > 1 and negative is not None:
             arguments |= self.batch(negative, _NEGATIVE)
-        if start is not None:
+        if end is not None and self.by_tokens:
+            raise ValueError(f"{self.facts.id} cannot be given its last frame before 0.9.5")
+        if end is not None:
+            arguments["conditions"] = self._conditions({0: start, frames - 1: end}, size)
+        elif start is not None:
             arguments["image"] = cover(start, size)
         if not self.by_tokens:
             arguments["image_cond_noise_scale"] = given["image_cond_noise_scale"]
@@ -155,6 +160,16 @@ class LTXModel(VideoModel):
         if latents.ndim == 3:  # packed into tokens, as the transformer sees them
             latents = self._unpacked(latents, shape)
         return {"latents": latents.float().cpu().contiguous(), "generator": noise.get_state()}
+
+    def _conditions(self, given: Mapping[int, Frame | None], size: tuple[int, int]) -> list[Any]:
+        """The pictures that are given, by frame, for the pipeline: of a list of images alone it would take the first."""
+        from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
+
+        return [
+            LTXVideoCondition(image=cover(picture, size), frame_index=frame)
+            for frame, picture in given.items()
+            if picture is not None
+        ]
 
     def _unpacked(self, tokens: Tensor, shape: tuple[int, int, int]) -> Tensor:
         """Tokens as latents of `shape` (latent frames, height, width); tokens of what was given come before them."""

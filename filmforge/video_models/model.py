@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from filmforge.errors import FilmforgeError, WeightsError
-from filmforge.video_models import quantizing, runtime
+from filmforge.video_models import caching, quantizing, runtime
 from filmforge.video_models.family import Facts, Setting
 from filmforge.video_models.flow import Objective
 from filmforge.video_models.lora_file import LoraUse
@@ -121,7 +121,8 @@ class VideoModel(ABC):
 
         `positive` and `negative` come from `encode`; `negative` may be None when `guidance` is at most 1,
         where it has no part. `size` is (width, height). `start` is the picture to begin with; one of another
-        size is scaled to cover `size` and cropped about its centre. `settings` are the family's further
+        size is scaled to cover `size` and cropped about its centre. Families whose facts say `last_frame` also take
+        `end`, the picture that the clip ends with. `settings` are the family's further
         numbers, its own when None. ValueError for a length or size that is not legal: diffusers would round it.
         """
 
@@ -337,6 +338,10 @@ class VideoModel(ABC):
             experts = {name: self.expert(name) for name in self.experts}
             self._loras = Loras(self.facts, self.weights, self.around(**experts), experts, self.dtype)
         self._loras.use(uses)
+
+    def cached(self, settings: Mapping[str, Setting] | None) -> AbstractContextManager[None]:
+        """What one clip is sampled under, so that the cache that `settings` may ask for is at work and then gone."""
+        return caching.cached(lambda: {name: self.expert(name) for name in self.experts}, settings)
 
     # -- training ------------------------------------------------------------------------------------------
 

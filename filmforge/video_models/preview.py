@@ -79,7 +79,8 @@ def fitted(model: VideoModel) -> Tensor:
     patches = small.permute(0, 2, 1, 3, 4).reshape(height * width, -1).repeat(times, 1)
     held = _RIDGE * float(values.var()) * len(values) * torch.eye(channels + 1, dtype=torch.float64)
     held[-1, -1] = 0
-    return torch.linalg.solve(given.T @ given + held, given.T @ patches).float()
+    found: Tensor = torch.linalg.solve(given.T @ given + held, given.T @ patches)
+    return found.float()
 
 
 def guessed(latents: Tensor, weights: Tensor) -> Picture:
