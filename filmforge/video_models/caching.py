@@ -26,7 +26,7 @@ def cached(experts: Callable[[], Mapping[str, Any]], settings: Mapping[str, Any]
     if threshold is None:
         yield
         return
-    from diffusers.hooks import FirstBlockCacheConfig
+    from diffusers.hooks.first_block_cache import FirstBlockCacheConfig
 
     found = experts()
     try:

@@ -309,6 +309,7 @@ def _ltx(
         "weights": f"Lightricks/LTX-Video-{name}",
         "text_length": 256,
         "last_frame": True,
+        "fewest_steps": 1,
         "settings": MappingProxyType(settings),
         **facts,
     }
@@ -327,6 +328,7 @@ _LTX = Facts(
     max_frames=257,
     frame_step=8,
     steps=50,
+    fewest_steps=2,
     guidance=3.0,
     negative="worst quality, inconsistent motion, blurry, jittery, distorted",
     text_length=128,

@@ -117,6 +117,9 @@ class LTXModel(VideoModel):
         self.check_shape(frames, size)
         if shift is not None:
             raise ValueError(f"{self.facts.id} has no shift to declare: {self.facts.schedule}")
+        if steps < 2 and self.by_tokens:
+            # The levels are stretched so that the last is a given one: a single level, all noise, is divided by zero.
+            raise ValueError(f"{self.facts.id} needs at least 2 steps: {self.facts.schedule}")
         if guidance > 1 and negative is None:
             raise ValueError(f"guidance {guidance} needs a negative prompt, if only the empty one")
         given = settings or self.facts.settings

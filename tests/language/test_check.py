@@ -253,6 +253,7 @@ class TestDeclarations:
                 "models: {m: {use: hunyuan-video, version: i2v, cache: first-block}}\n",
                 "hunyuan-video i2v has no cache that works; remove the line",
             ),
+            ("models: {m: {use: ltx-video, steps: 1}}\n", "ltx-video needs at least 2 steps"),
             ("models: {m: {use: animatic, cache: first-block}}\n", "animatic has no cache that works"),
             ("models: {m: {use: pocket, cache: last-block}}\n", "first-block"),
             ("models: {m: {use: pocket, cache: {kind: first-block, threshold: 0}}}\n", "threshold"),

@@ -205,6 +205,15 @@ class TestLater:
         assert ours.equal(plain)
         assert not ours.equal(later.sample(**asked)["latents"])
 
+    def test_one_step(self, tokens: VideoModel, later: VideoModel) -> None:
+        """Is too few where the levels are stretched to a last one: diffusers divides by zero, and says nothing."""
+        with pytest.raises(ValueError, match="at least 2 steps"):
+            tokens.sample(**settings(tokens, steps=1))
+        scheduler = tokens.scheduler()
+        scheduler.set_timesteps(sigmas=[1.0], mu=1.0)
+        assert not scheduler.sigmas.isfinite().all()
+        assert later.sample(**settings(later, steps=1))["latents"].isfinite().all()
+
     def test_a_last_frame_before_there_was_one(self, tokens: VideoModel) -> None:
         """0.9.0 and 0.9.1 have no place for it."""
         with pytest.raises(ValueError, match=r"before 0\.9\.5"):
