@@ -183,7 +183,7 @@ def test_between_two_pictures(tmp_path: Path) -> None:
     )
     status, said = run("build", film)
     assert status == 0, said
-    status, said = run("show", film, "a/one", "--json")
+    status, said = run("show", film, "a/one@2", "--json")
     assert status == 0, said
     (take,) = json.loads(said)["steps"]
     assert take["settings"]["first_block_cache"] == 0.05
