@@ -68,7 +68,9 @@ def run(count: int, seed: int, folder: Path) -> Found:
         result = filmforge.build(project, executor=executor, keep_going=True, on_event=events.append)
         notes = [e.message for e in events if isinstance(e, Noted) and e.message.startswith(executor.harmed)]
         fates = [e for e in events if isinstance(e, Finished) and e.step == executor.harmed]
-        if how == "out of memory":  # the limit stays with the worker, so what it does next may fail as well
+        if (
+            how == "out of memory"
+        ):  # a worker that says so is replaced; one that blames a file keeps the limit
             # A decoder that gets no memory says what it likes; that the step fails with a sentence is what counts.
             for fate in result.done.failed:
                 found.check(bool(fate.message) and "\n" not in fate.message, f"{how}: {fate.message!r}")

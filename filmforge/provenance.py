@@ -19,7 +19,7 @@ from filmforge.project import Plan
 from filmforge.store import Record
 
 SCHEMA = "filmforge.provenance/1"
-_SETTINGS = ("prompt", "negative", "seed", "frames", "size", "steps", "guidance", "shift")
+_SETTINGS = ("prompt", "negative", "seed", "frames", "size", "steps", "guidance", "shift", "settings")
 _TRAINING = ("trigger", "rank", "steps", "learning_rate", "seed", "captions")
 
 
@@ -43,8 +43,9 @@ def told(step: Step, record: Record) -> dict[str, Any]:
         said["loras"] = [
             {**entry, **_content(step, record, f"lora.{entry['who']}")} for entry in params["loras"]
         ]
-    if "start" in record.inputs:
-        said["start"] = _content(step, record, "start")
+    for role in ("start", "end"):
+        if role in record.inputs:
+            said[role] = _content(step, record, role)
     for name in ("kept", "versions", "device", "device_name", "mix", "film"):
         if name in about:
             said[name] = about[name]

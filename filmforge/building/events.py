@@ -63,6 +63,28 @@ class Progressed:
 
 
 @dataclass(frozen=True, slots=True)
+class Previewed:
+    """A picture of what a step is making, as it is after `done` of `total` sampling steps.
+
+    `file` is named from the film's folder where it lies in it. The next picture of the shot takes its place.
+    """
+
+    step: str
+    file: str
+    done: int
+    total: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "event": "preview",
+            "step": self.step,
+            "file": self.file,
+            "done": self.done,
+            "total": self.total,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """A step's fate."""
 
@@ -116,5 +138,5 @@ class FilmDone:
         }
 
 
-Event = Planned | Started | Progressed | Finished | Noted | FilmDone
+Event = Planned | Started | Progressed | Previewed | Finished | Noted | FilmDone
 OnEvent = Callable[[Event], None]

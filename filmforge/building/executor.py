@@ -46,16 +46,30 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Leaner:
+    """What to try where memory ran out. `words` say what is done otherwise.
+
+    `lacked` is what was not there: by the weights of a model, the GB of memory by stage. It goes into the hints of
+    the step, and of all that are started after it.
+    """
+
+    words: str
+    lacked: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A step that could not be carried out, and the one sentence that says why. `details` is for a log.
 
     `crashed`: whoever carried it out died of it, or of something else; it may well succeed the next time.
+    `leaner`: memory ran out, and less of it may do.
     """
 
     name: str
     message: str
     details: str = ""
     crashed: bool = False
+    leaner: Leaner | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +80,17 @@ class Warned:
     message: str
 
 
-Message = Progress | Warned | Done | Failed
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture of what a step is making lies at `path`, as it is after `done` of `total` sampling steps."""
+
+    name: str
+    path: Path
+    done: int
+    total: int
+
+
+Message = Progress | Warned | Shown | Done | Failed
 
 
 class Executor(Protocol):

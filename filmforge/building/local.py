@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filmforge.building.executor import Done, Failed, Lane, Message, Progress, Task, Warned
+from filmforge.building.executor import Done, Failed, Lane, Leaner, Message, Progress, Shown, Task, Warned
 
 
 @dataclass(slots=True)
@@ -155,11 +155,27 @@ class LocalExecutor:
             return [Progress(said["name"], said["done"], said["total"], said["note"])]
         if said["is"] == "warning":
             return [Warned(said["name"], said["message"])]
+        if said["is"] == "preview":
+            return [Shown(said["name"], Path(said["path"]), said["done"], said["total"])]
         process.task = None
         if said["is"] == "failed":
-            return [Failed(said["name"], said["message"], said["details"])]
+            if not said["short"]:
+                return [Failed(said["name"], said["message"], said["details"])]
+            self._retire(process)
+            leaner = Leaner(**said["leaner"]) if said["leaner"] else None
+            # Steps without a model share the machine's memory: by the next try, others may have given theirs back.
+            again = process.lane == "media"
+            return [Failed(said["name"], said["message"], said["details"], crashed=again, leaner=leaner)]
         outputs = {output: Path(path) for output, path in said["outputs"].items()}
         return [Done(said["name"], outputs, said["provenance"], said["seconds"])]
+
+    def _retire(self, process: _Process) -> None:
+        """End a worker whose memory ran out: only so is all that its libraries hold given back."""
+        self._processes.remove(process)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.running.pid, signal.SIGKILL)
+        process.running.wait()
+        self._close_pipes(process)
 
     def _died(self, process: _Process) -> list[Message]:
         if process not in self._processes:

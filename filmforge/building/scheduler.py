@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from filmforge.building.environment import environment_of
 from filmforge.building.estimates import Estimates
-from filmforge.building.events import Finished, Noted, OnEvent, Progressed, Started
-from filmforge.building.executor import Done, Executor, Failed, Lane, Message, Progress, Task, Warned
+from filmforge.building.events import Finished, Noted, OnEvent, Previewed, Progressed, Started
+from filmforge.building.executor import Done, Executor, Failed, Lane, Message, Progress, Shown, Task, Warned
 from filmforge.errors import StoreError
 from filmforge.planning.resolve import Planned, Refused, digests_of
 from filmforge.planning.step import Made, Source, Step
@@ -81,6 +81,7 @@ class Scheduler:
         self._elsewhere: dict[str, float] = {}
         self._waited: set[str] = set()
         self._retried: set[str] = set()
+        self._lacked: dict[str, dict[str, float]] = {}  # weights -> stage -> GB that were not there
         self._running: dict[str, tuple[Task, ExitStack, float]] = {}
         self._paces: dict[str, tuple[int, float]] = {}
         self._affinity = ""
@@ -221,6 +222,8 @@ class Scheduler:
             return
         inputs = {role: self._path(step, role) for role in step.inputs}
         hints = {**step.hints, "anew": True} if planned.anew else step.hints
+        if step.device and self._lacked:
+            hints = {**hints, "lacked": {weights: dict(gb) for weights, gb in self._lacked.items()}}
         task = Task(step.kind, name, key, lane, step.params, inputs, digests, hints)
         if step.device:
             self._affinity = step.affinity
@@ -249,6 +252,11 @@ class Scheduler:
         if isinstance(message, Warned):
             self.on_event(Noted(f"{message.name}: {message.message}"))
             return
+        if isinstance(message, Shown):
+            inside = message.path.is_relative_to(self.folder.resolve())
+            file = message.path.relative_to(self.folder.resolve()) if inside else message.path
+            self.on_event(Previewed(message.name, file.as_posix(), message.done, message.total))
+            return
         if isinstance(message, Progress):
             left = self._left(message)
             self.on_event(
@@ -258,9 +266,12 @@ class Scheduler:
         del self._running[message.name]
         with held:
             if isinstance(message, Failed):
-                if message.crashed and message.name not in self._retried:
+                if message.leaner is not None:  # also where it was tried before: the next steps are to know
+                    for weights, gb in message.leaner.lacked.items():
+                        self._lacked[weights] = {**self._lacked.get(weights, {}), **gb}
+                if how := self._another_way(message):
                     self._retried.add(message.name)
-                    self.on_event(Noted(f"{message.name}: {message.message}; trying once more"))
+                    self.on_event(Noted(f"{message.name}: {how}"))
                     self._ready.add(message.name)
                 else:
                     self._fail(message.name, message.message)
@@ -271,6 +282,14 @@ class Scheduler:
                 self._fail(message.name, str(error))
                 return
         self._accept(message.name, record, "ran", message.seconds)
+
+    def _another_way(self, failed: Failed) -> str:
+        """How a failed step is tried once more, in words; empty where it is not."""
+        if failed.name in self._retried:
+            return ""
+        if failed.leaner is not None:
+            return f"out of memory; trying once more with a leaner memory plan: {failed.leaner.words}"
+        return f"{failed.message}; trying once more" if failed.crashed else ""
 
     def _left(self, message: Progress) -> float | None:
         """Seconds that a step still takes, by its pace since its first progress: loading is no part of the pace."""

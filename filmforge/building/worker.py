@@ -8,7 +8,6 @@ standard error, never among the messages.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import queue
@@ -22,8 +21,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from filmforge.building.environment import environment_of, versions_here
+from filmforge.building.out_of_memory import ran_out
 from filmforge.errors import FilmforgeError
 from filmforge.steps import carry_out
+from filmforge.steps.memory import leaner, out_of_memory
 from filmforge.steps.work import Make, Session, Work
 from filmforge.store import Store
 from filmforge.store.encoding import digest_of
@@ -89,13 +90,20 @@ def scratch_of(store: Store, key: str, *, anew: bool) -> Path:
     return scratch
 
 
+def jpeg(picture: Any) -> bytes:
+    """A picture [height, width, 3] of 8 bits as the bytes of a small JPEG file."""
+    import io
+
+    from PIL import Image
+
+    to = io.BytesIO()
+    Image.fromarray(picture).save(to, "JPEG", quality=85)
+    return to.getvalue()
+
+
 def _plain_message(error: BaseException) -> str:
     if isinstance(error, FilmforgeError):
         return str(error)
-    memory = isinstance(error, OSError) and error.errno == errno.ENOMEM
-    memory |= isinstance(error, ImportError) and "failed to map segment" in str(error)
-    if memory or isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return "out of memory; declare a smaller size, fewer frames or a leaner precision, or use a larger device"
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return f"{type(error).__name__}: {error}"
@@ -123,6 +131,10 @@ class Worker:
             self._last_said = now
             self.tell({"is": "progress", "name": name, "done": done, "total": total, "note": note})
 
+        def show(picture: Any, done: int, total: int) -> None:
+            path = self.store.show(name.partition("/")[2].replace("/", ".") + ".jpg", jpeg(picture))
+            self.tell({"is": "preview", "name": name, "path": str(path), "done": done, "total": total})
+
         began = time.monotonic()
         folder = self.store.new_file()
         folder.mkdir()
@@ -140,12 +152,25 @@ class Worker:
             session=self.session,
             report=report,
             warn=lambda message: self.tell({"is": "warning", "name": name, "message": message}),
+            show=show,
         )
+        failed = None
         try:
             carry_out(work)
         except Exception as error:
-            details = traceback.format_exc()
-            self.tell({"is": "failed", "name": name, "message": _plain_message(error), "details": details})
+            short = ran_out(error)
+            failed = {
+                "is": "failed",
+                "name": name,
+                "message": "" if short else _plain_message(error),
+                "details": traceback.format_exc(),
+                "short": short,
+                "leaner": None,
+            }
+        if failed is not None:
+            if failed["short"]:  # after the error is gone, and with it what its frames held of the memory
+                failed |= {"message": out_of_memory(work), "leaner": leaner(work)}
+            self.tell(failed)
             return
         self.tell(
             {

@@ -8,7 +8,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from filmforge.building.events import Event, FilmDone, Finished, Noted, OnEvent, Planned, Progressed, Started
+from filmforge.building.events import (
+    Event,
+    FilmDone,
+    Finished,
+    Noted,
+    OnEvent,
+    Planned,
+    Previewed,
+    Progressed,
+    Started,
+)
 from filmforge.cli.screen import duration
 
 PLAIN_INTERVAL = 15.0
@@ -36,6 +46,11 @@ def summary(done: FilmDone) -> str:
     return f"{outputs + ': ' if outputs else ''}{made} in {duration(done.seconds)}"
 
 
+def _previews(event: Previewed) -> str:
+    """Where the pictures of running shots are, said once a build."""
+    return f"pictures of what is being rendered are in {event.file.rpartition('/')[0]}"
+
+
 class _Plain:
     """One line for each thing that happens, and now and then one for how far it is."""
 
@@ -43,6 +58,7 @@ class _Plain:
         self.say, self.clock = say, clock
         self.number = self.total = 0
         self.said: dict[str, float] = {}
+        self.previews = False
 
     def __call__(self, event: Event) -> None:
         match event:
@@ -67,6 +83,9 @@ class _Plain:
                     far = f", {event.done} of {event.total}" if event.done else ""
                     left = f", {duration(event.left)} left" if event.left else ""
                     self.say(f"      {event.step}: {event.note}{far}{left}")
+            case Previewed() if not self.previews:
+                self.previews = True
+                self.say(f"      {_previews(event)}")
             case Finished(state="ran"):
                 self.say(f"      {event.step} done in {duration(event.seconds)}")
             case Finished(state="failed"):
@@ -94,7 +113,7 @@ def _live() -> Iterator[OnEvent]:
         transient=True,
     )
     tasks: dict[str, Any] = {}
-    state: dict[str, Any] = {"began": time.monotonic(), "done": 0, "seconds": None}
+    state: dict[str, Any] = {"began": time.monotonic(), "done": 0, "seconds": None, "previews": False}
 
     def left() -> str:
         if state["seconds"] is None:
@@ -112,6 +131,9 @@ def _live() -> Iterator[OnEvent]:
             case Progressed() if event.step in tasks:
                 note = event.note + (f", {duration(event.left)} left" if event.left else "")
                 bars.update(tasks[event.step], completed=event.done, total=event.total or None, note=note)
+            case Previewed() if not state["previews"]:
+                state["previews"] = True
+                console.print(Text(_previews(event), style="dim"))
             case Finished() if event.state != "cached" or event.step in tasks:
                 if event.step in tasks:
                     bars.remove_task(tasks.pop(event.step))

@@ -8,7 +8,7 @@ from pathlib import Path as FilePath
 from filmforge.language.checking import Checking
 from filmforge.language.cut_rules import check_cut
 from filmforge.language.file_rules import check_files
-from filmforge.language.film import FAMILIES, Film, LoraFile, LoraTraining, Scene, Shot
+from filmforge.language.film import FAMILIES, End, Film, LoraFile, LoraTraining, Scene, Shot, Start
 from filmforge.language.model_rules import check_lengths, check_models
 from filmforge.language.prompt import Name, has_lora, pieces
 from filmforge.language.reading import Path, Reading
@@ -24,6 +24,7 @@ _ONLY_FOR = {
     "takes": "prompt",
     "pick": "prompt",
     "start": "prompt",
+    "end": "prompt",
     "extend": "prompt",
     "move": "still",
 }
@@ -173,7 +174,8 @@ def _check_shot(checking: Checking, path: Path, scene: Scene, shot: Shot) -> Non
     if shot.prompt is not None:
         _check_prompt(checking, (*path, "prompt"), shot.prompt)
     _check_takes(checking, path, shot)
-    _check_start(checking, path, scene, shot)
+    _check_given(checking, (*path, "start"), scene, shot.start)
+    _check_given(checking, (*path, "end"), scene, shot.end)
 
 
 def _check_kind(checking: Checking, path: Path, shot: Shot) -> None:
@@ -235,31 +237,28 @@ def _check_takes(checking: Checking, path: Path, shot: Shot) -> None:
         checking.fail((*path, "pick"), f"{shot.pick} is not one of the shot's takes, which are {seeds}")
 
 
-def _check_start(checking: Checking, path: Path, scene: Scene, shot: Shot) -> None:
-    start = shot.start
-    if start is None or checking.doubtful((*path, "start")):
+def _check_given(checking: Checking, path: Path, scene: Scene, given: Start | End | None) -> None:
+    """Report a first or last frame that is given from nowhere, from two places, or past a shot's end."""
+    if given is None or checking.doubtful(path):
         return
-    if (start.from_ is None) == (start.image is None):
-        checking.fail(
-            (*path, "start"), "a shot starts either `from` a shot or with an `image`; give one of them"
-        )
+    if (given.from_ is None) == (given.image is None):
+        what = "starts" if isinstance(given, Start) else "ends"
+        checking.fail(path, f"a shot {what} either `from` a shot or with an `image`; give one of them")
         return
-    if start.from_ is None:
-        if start.at != "last":
-            checking.fail(
-                (*path, "start", "at"), "`at` is a frame of a shot, and an image has but one; remove it"
-            )
+    if given.from_ is None:
+        if given.at != type(given).model_fields["at"].default:
+            checking.fail((*path, "at"), "`at` is a frame of a shot, and an image has but one; remove it")
         return
-    source = checking.shot_called(scene, start.from_)
+    source = checking.shot_called(scene, given.from_)
     if source is None:
         own = [one.id for one in scene.shots]
-        known = own if "/" not in start.from_ else list(checking.shots_by_name())
-        meant = checking.reading.meant(start.from_, known)
+        known = own if "/" not in given.from_ else list(checking.shots_by_name())
+        meant = checking.reading.meant(given.from_, known)
         hint = meant or "; write the id of a shot of this scene, or scene/id"
-        checking.fail((*path, "start", "from"), f"there is no shot called '{start.from_}'{hint}")
-    elif isinstance(start.at, int) and source[1].lasts is not None and start.at >= source[1].lasts:
+        checking.fail((*path, "from"), f"there is no shot called '{given.from_}'{hint}")
+    elif isinstance(given.at, int) and source[1].lasts is not None and given.at >= source[1].lasts:
         last = source[1].lasts
         checking.fail(
-            (*path, "start", "at"),
-            f"'{start.from_}' lasts {last} frames, so there is no frame {start.at}; the last is {last - 1}f",
+            (*path, "at"),
+            f"'{given.from_}' lasts {last} frames, so there is no frame {given.at}; the last is {last - 1}f",
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from filmforge.language.checking import Checking, full_name
@@ -32,32 +33,57 @@ def length_in_cut(shot: Shot) -> int | None:
 
 
 def _check_rings(checking: Checking) -> None:
-    """Each shot starts from one other at most, so every ring is found by following where shots start from."""
-    starts = {
-        f"{scene.id}/{shot.id}": (path, full_name(scene, shot.start.from_))
-        for path, scene, shot in checking.shots()
-        if shot.start is not None and shot.start.from_ is not None
-    }
+    """Report shots that cannot be rendered one after another, since each needs a frame of the other first."""
+    paths: dict[str, Path] = {}
+    given: dict[str, dict[str, str]] = {}  # shot -> the shot that `start`, `end` takes a frame of
+    for path, scene, shot in checking.shots():
+        name = f"{scene.id}/{shot.id}"
+        paths[name], given[name] = path, {}
+        for key, frame in (("start", shot.start), ("end", shot.end)):
+            if frame is not None and frame.from_ is not None:
+                given[name][key] = full_name(scene, frame.from_)
+    for ring, key in _rings(given):
+        shown = (
+            " -> ".join([*ring, ring[0]])
+            if len(ring) <= 12
+            else " -> ".join([*ring[:6], "...", *ring[-5:], ring[0]])
+        )
+        starts = all(
+            given[name].get("start") == after for name, after in zip(ring, [*ring[1:], ring[0]], strict=True)
+        )
+        how, remedy = ("start from", "start") if starts else ("start from, or end with,", "start or end")
+        checking.fail(
+            (*paths[ring[0]], key, "from"),
+            f"shots {how} one another in a ring, {shown}; {remedy} one of them from something else",
+        )
+
+
+def _rings(given: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[list[str], str]]:
+    """The rings among shots that take frames of others, and by which key the first of a ring takes its frame.
+
+    A film may be one long chain of shots, so that no function calls itself here.
+    """
     cleared: set[str] = set()
-    for name in starts:
-        walked: dict[str, None] = {}
-        while name in starts and name not in cleared and name not in walked:
-            walked[name] = None
-            name = starts[name][1]
-        if name in walked:
-            names = list(walked)
-            ring = names[names.index(name) :]
-            path = starts[ring[0]][0]
-            shown = (
-                " -> ".join([*ring, ring[0]])
-                if len(ring) <= 12
-                else " -> ".join([*ring[:6], "...", *ring[-5:], ring[0]])
-            )
-            checking.fail(
-                (*path, "start", "from"),
-                f"shots start from one another in a ring, {shown}; start one of them from something else",
-            )
-        cleared.update(walked)
+    for first in given:
+        if first in cleared:
+            continue
+        walked: dict[str, str] = {first: ""}  # shot -> the key that was followed from it
+        ahead = [iter(given[first].items())]
+        while ahead:
+            name = next(reversed(walked))
+            key, after = next(ahead[-1], ("", ""))
+            if not key:
+                ahead.pop()
+                cleared.add(name)
+                del walked[name]
+                continue
+            walked[name] = key
+            if after in walked:
+                names = list(walked)
+                yield names[names.index(after) :], walked[after]
+            elif after in given and after not in cleared:
+                walked[after] = ""
+                ahead.append(iter(given[after].items()))
 
 
 def _check_trim(checking: Checking, path: Path, shot: Shot) -> None:

@@ -87,6 +87,8 @@ def files_of(checking: Checking) -> Iterable[Named]:
             yield Named((*path, "still"), shot.still, "image")
         if shot.start is not None and shot.start.image is not None:
             yield Named((*path, "start", "image"), shot.start.image, "image")
+        if shot.end is not None and shot.end.image is not None:
+            yield Named((*path, "end", "image"), shot.end.image, "image")
         if isinstance(shot.sound, Sound):
             yield from _sound_files((*path, "sound"), shot.sound)
         for who, line in shot.says.items():

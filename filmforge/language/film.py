@@ -89,6 +89,17 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
+class Cache(Part):
+    """What of a sampling step is not computed again where little has changed. It changes pixels, so it is declared."""
+
+    kind: Literal["first-block"] = Field(
+        description="first-block: where the first block does what it did a step before, the others are passed over"
+    )
+    threshold: Annotated[Number, Field(gt=0, le=1)] = Field(
+        default=0.05, description="the largest change, as a share, that counts as none"
+    )
+
+
 class Model(Part):
     """How to render: a family, its weights, and what of its settings the film declares."""
 
@@ -123,6 +134,9 @@ class Model(Part):
     )
     precision: Precision | None = Field(
         default=None, description="the precision of the weights; it changes pixels, so it is declared"
+    )
+    cache: Annotated[Cache, shorthand("kind", Cache)] | None = Field(
+        default=None, description="what is not computed again where little has changed; it changes pixels"
     )
     workflow: Path | None = Field(
         default=None, description="a ComfyUI workflow in API format; for `use: comfyui`"
@@ -228,6 +242,18 @@ class Start(Part):
     image: Path | None = Field(default=None, description="a picture to begin with")
 
 
+class End(Part):
+    """The last frame of a shot: a frame of another shot, or a picture. Exactly one of `from` and `image`."""
+
+    model_config = ConfigDict(json_schema_extra=_one_of("from", "image"))
+
+    from_: ShotName | None = Field(
+        default=None, alias="from", description="the shot whose frame this one ends with"
+    )
+    at: FrameOfShot = Field(default="first", description="which frame of that shot")
+    image: Path | None = Field(default=None, description="a picture to end with")
+
+
 class Trim(Part):
     """What of a shot's picture the cut uses: from frame `from` up to, not including, frame `to`."""
 
@@ -326,6 +352,9 @@ class Shot(Part):
     pick: Seed | None = Field(default=None, description="the take in the cut; the first when absent")
     start: Annotated[Start, shorthand("from", Start)] | None = Field(
         default=None, description="what the shot begins with"
+    )
+    end: Annotated[End, shorthand("from", End)] | None = Field(
+        default=None, description="what the shot ends with, where its model can be given that"
     )
     extend: bool = Field(
         default=False, description="continue past the model's longest clip from the last frame"

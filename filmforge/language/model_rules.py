@@ -91,6 +91,9 @@ def _check_settings(checking: Checking, path: Path, model: Model, facts: Facts) 
         checking.fail(
             (*path, "guidance_low"), f"{model.use} has one expert; declare `guidance`, and remove this line"
         )
+    if model.cache is not None and not facts.first_block_cache and facts.id != "comfyui":
+        called = f"{model.use} {model.version}" if model.version else model.use
+        checking.fail((*path, "cache"), f"{called} has no cache that works; remove the line")
     low = model.guidance_low if model.guidance_low is not None else facts.guidance_low
     high = model.guidance if model.guidance is not None else facts.guidance
     if low is not None and (low > 1) is not (high > 1):
@@ -129,13 +132,17 @@ def _check_shot(checking: Checking, film: Film, path: Path, shot: Shot, name: st
         checking.fail((*path, "start"), f"{_called(name, facts)} cannot start from a picture; {hint}")
     if shot.start is None and not facts.text_to_video:
         checking.fail(path, f"{_called(name, facts)} only renders from a picture; give the shot a `start`")
+    if shot.end is not None:
+        _check_end(checking, path, shot, name, facts)
     if shot.lasts is None:
         return
-    # A shot that starts from a picture has no handle before it: there is nothing in front of that picture.
-    frames = shot.lasts + film.handles * (1 if shot.start is not None else 2)
-    needed = int(Fraction(frames - 1) * facts.fps / film.fps) + 1
+    # Nothing is in front of a picture that the shot starts from, nor behind one that it ends with: no handles there.
+    handled = film.handles * [shot.start, shot.end].count(None)
+    needed = _native(shot.lasts + handled, film, facts)
     try:
-        facts.legal_frames(needed)
+        legal = facts.legal_frames(needed)
+        if shot.end is not None and facts.last_frame and not shot.extend and not 1 < legal == needed:
+            _refuse_length(checking, film, path, shot, handled, _called(name, facts), facts)
     except ValueError:
         if shot.extend and facts.image_to_video:
             return
@@ -155,6 +162,41 @@ def _check_shot(checking: Checking, film: Film, path: Path, shot: Shot, name: st
             f"({float(Fraction(longest) / facts.fps):.3g}s); shorten the shot, or make two of it: "
             f"the second with `start: {{from: {shot.id}, at: last}}`",
         )
+
+
+def _native(frames: int, film: Film, facts: Facts) -> int:
+    """How many frames at the model's own rate are on screen in `frames` of the film."""
+    return int(Fraction(frames - 1) * facts.fps / film.fps) + 1
+
+
+def _check_end(checking: Checking, path: Path, shot: Shot, name: str, facts: Facts) -> None:
+    if not facts.last_frame:
+        able = [version for version, other in facts.versions.items() if other.get("last_frame")]
+        hint = f"declare a model with `version: {able[0]}`" if able else "name another model"
+        checking.fail((*path, "end"), f"{_called(name, facts)} cannot be given its last frame; {hint}")
+    elif shot.extend:
+        checking.fail(
+            (*path, "end"),
+            "a shot that is continued with `extend` cannot be given its last frame yet; remove one",
+        )
+
+
+def _refuse_length(
+    checking: Checking, film: Film, path: Path, shot: Shot, handled: int, called: str, facts: Facts
+) -> None:
+    """Report that the clip would go on past what the cut shows, and the picture that it ends with never be seen."""
+    assert shot.lasts is not None
+    reach = range(1, int(2 * facts.frame_step * film.fps / facts.fps) + 3)
+    near = []
+    for lengths in ((shot.lasts - by for by in reach), (shot.lasts + by for by in reach)):
+        native = {n: _native(n + handled, film, facts) for n in lengths if n > 0}
+        near += [n for n, made in native.items() if made > 1 and facts.is_legal_length(made)][:1]
+    hint = f"; the nearest that reach it are {' and '.join(f'{n}f' for n in near)}" if near else ""
+    checking.fail(
+        (*path, "lasts"),
+        f"{called} renders clips of {facts.frame_step}k+{facts.first} frames at {written_rate(facts.fps)} fps, and in "
+        f"{shot.lasts}f the shot would not come to the picture that it ends with{hint}",
+    )
 
 
 def _called(name: str, facts: Facts) -> str:

@@ -99,6 +99,8 @@ def resolve_model(film: Film, name: str, weights: Pinned) -> ResolvedModel:
     if facts.guidance_low is not None:
         low = declared.guidance_low if declared.guidance_low is not None else facts.guidance_low
         settings |= {"guidance_low": low, "boundary": facts.boundary}
+    if declared.cache is not None:
+        settings["first_block_cache"] = declared.cache.threshold
     return ResolvedModel(
         name=name,
         facts=facts,

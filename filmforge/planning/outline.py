@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Protocol
 
-from filmforge.language.film import Delivery, Film, LoraFile, Scene, Shot
+from filmforge.language.film import Delivery, End, Film, LoraFile, Scene, Shot, Start
 from filmforge.language.prompt import compose_negative, compose_prompt
 from filmforge.language.seeds import seeds_of
 from filmforge.planning.models import ResolvedModel
@@ -94,6 +94,10 @@ class _Pictures:
         """Frames rendered ahead of the shot for the editor; a shot with a given first frame has none."""
         return self.film.handles if shot.kind == "prompt" and shot.start is None else 0
 
+    def tail(self, shot: Shot) -> int:
+        """Frames rendered after a generated shot for the editor; one with a given last frame has none."""
+        return self.film.handles if shot.end is None else 0
+
     def _plate(self, placed: Placed) -> Input:
         film, shot, name = self.film, placed.shot, placed.name
         size, fps = [*film.size], rate_text(film.fps)
@@ -144,10 +148,12 @@ class _Pictures:
         self.rates[placed.name] = model.facts.fps if not model.drawn else Fraction(1)
         inputs: dict[str, Input] = {}
         if shot.start is not None and not model.drawn:
-            inputs["start"] = self._start(placed)
+            inputs["start"] = self._given(placed, shot.start, f"frame/{placed.name}")
+        if shot.end is not None and not model.drawn:
+            inputs["end"] = self._given(placed, shot.end, f"frame/{placed.name}~end")
         prompt = compose_prompt(film, scene, shot)
         loras = list(self._loras(scene, shot, prompt.characters, model, inputs))
-        asked = placed.picture + self.head(shot) + film.handles
+        asked = placed.picture + self.head(shot) + self.tail(shot)
         lengths = model.lengths_for(asked, film.fps) if shot.extend and not model.drawn else []
         frames = sum(lengths) - len(lengths) + 1 if len(lengths) > 1 else model.frames_for(asked, film.fps)
         shared = {
@@ -178,17 +184,17 @@ class _Pictures:
             self.into.add(Step("render", name, params, inputs, placed.name, affinity, hints))
         return Made(f"render/{placed.name}@{picked}")
 
-    def _start(self, placed: Placed) -> Input:
-        shot, film = placed.shot, self.film
-        assert shot.start is not None
-        if shot.start.image is not None:
-            self.about.seen(shot.start.image, "image")
-            return self.about.source(shot.start.image)
-        assert shot.start.from_ is not None
-        other_name = shot.start.from_ if "/" in shot.start.from_ else f"{placed.scene.id}/{shot.start.from_}"
+    def _given(self, placed: Placed, given: Start | End, name: str) -> Input:
+        """The picture that the shot starts from or ends with; the step that takes it from another shot is `name`."""
+        film = self.film
+        if given.image is not None:
+            self.about.seen(given.image, "image")
+            return self.about.source(given.image)
+        assert given.from_ is not None
+        other_name = given.from_ if "/" in given.from_ else f"{placed.scene.id}/{given.from_}"
         other = self.placed[other_name]
         picture = self.of(other)
-        at = shot.start.at
+        at = given.at
         frame = 0 if at == "first" else other.picture - 1 if at == "last" else int(at)
         params = {
             "frame": frame + self.head(other.shot),
@@ -196,7 +202,7 @@ class _Pictures:
             "native": rate_text(self.rates[other_name]),
             "from": other_name,
         }
-        step = Step("frame", f"frame/{placed.name}", params, {"picture": picture}, placed.name)
+        step = Step("frame", name, params, {"picture": picture}, placed.name)
         return Made(self.into.add(step).name)
 
     def _loras(

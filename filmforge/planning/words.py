@@ -31,6 +31,7 @@ _PARAMS = {
     "model.weights": "the model's weights",
     "model.precision": "the model's precision",
     "steps": "steps",
+    "settings.first_block_cache": "the cache's threshold",
     "learning_rate": "learning rate",
     "frames": "number of frames",
     "count": "number of frames",
@@ -105,7 +106,9 @@ class Words:
                 several = self._takes[step.subject] > 1
                 return step.subject + (f", take {step.params['seed']}," if several else "")
             case "frame":
-                return f"the frame that {step.subject} starts with"
+                return (
+                    f"the frame that {step.subject} {'ends' if step.name.endswith('~end') else 'starts'} with"
+                )
             case "plate":
                 return f"the picture of {step.subject}"
             case "segment":
@@ -247,6 +250,7 @@ def _role(role: str) -> str:
         return "its grade" if name == "picture" else "the next shot's grade"
     words = {
         "start": "its start frame",
+        "end": "its end frame",
         "picture": "its picture",
         "next": "the next shot's picture",
         "mix": "the sound",

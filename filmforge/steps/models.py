@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filmforge.errors import WeightsError
+from filmforge.steps.memory import plan_of
 from filmforge.steps.work import Work
 
 if TYPE_CHECKING:
     from filmforge.video_models.memory import MemoryPlan
     from filmforge.video_models.model import VideoModel
-    from filmforge.video_models.published import Published
 
 
 def loaded_model(work: Work) -> VideoModel:
@@ -28,7 +28,7 @@ def loaded_model(work: Work) -> VideoModel:
     held = work.session.held
     same = held.get("base") == wanted
     if same:
-        plan = _memory(work, held["release"])
+        plan = plan_of(work, held["release"])
         same = _moves(plan) == _moves(held["model"].memory)
         held["model"].memory = plan if same else held["model"].memory
     if not same:
@@ -43,7 +43,7 @@ def loaded_model(work: Work) -> VideoModel:
         facts = facts_for(base)
         weights = Weights(facts.id, Path(folder), digest=base["weights"])
         held["release"] = release_in(Path(folder), facts.variant)
-        plan = _memory(work, held["release"], tell=work.warn)
+        plan = plan_of(work, held["release"], tell=work.warn)
         held["model"] = load_family(facts, weights, precision=base["precision"], memory=plan)
         held["base"] = wanted
     model: VideoModel = held["model"]
@@ -52,36 +52,6 @@ def loaded_model(work: Work) -> VideoModel:
 
 def _moves(plan: MemoryPlan | None) -> tuple[bool, bool, bool] | None:
     return plan.moves if plan is not None else None
-
-
-def _memory(
-    work: Work, release: Published | None, *, tell: Callable[[str], None] | None = None
-) -> MemoryPlan | None:
-    """How the model is fitted into this device for the step; None where all of it fits, or it cannot be said."""
-    from filmforge.video_models import memory, runtime
-    from filmforge.video_models.facts import facts_for
-
-    budget = memory.declared_budget() or runtime.device_memory(runtime.best_device())
-    params = work.params
-    if budget is None or release is None or "size" not in params:
-        return None
-    facts, (width, height) = facts_for(params["model"]), params["size"]
-    asked: dict[str, Any] = {
-        "precision": params["model"]["precision"],
-        "size": (width, height),
-        "frames": max(params.get("extend", [params["frames"]])),
-    }
-    plan = memory.plan_for(facts, release, **asked, budget=budget)
-    if plan is None:
-        # The figures are estimates: the leanest plan is tried.
-        plan = min(memory.plans(facts, release, **asked), key=lambda lean: lean.peak)
-        if tell is not None:
-            stage = max(plan.need, key=lambda name: plan.need[name])
-            tell(
-                f"{facts.id} needs about {plan.peak:.0f} GB for {stage} here, and there are {budget:.0f}; if it fails, "
-                "declare a smaller size or precision (filmforge doctor says which)"
-            )
-    return plan
 
 
 def text_embeddings(
@@ -109,6 +79,7 @@ def text_embeddings(
 
     found = {text: work.keep.find("text", value(text)) for text in texts}
     if None in found.values():
+        work.stage = "text"
         # What other shots will ask for is embedded with their own pictures, where the model reads them.
         expected = [] if seen else work.session.expected.pop(work.params["model"]["weights"], [])
         missing = [t for t in dict.fromkeys((*texts, *expected)) if work.keep.find("text", value(t)) is None]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -43,11 +44,13 @@ def _render(work: Work) -> None:
 
     params = work.params
     model = loaded_model(work)
-    start = np.asarray(photo(work.inputs["start"])) if "start" in work.inputs else None
+    start, end = (
+        np.asarray(photo(work.inputs[role])) if role in work.inputs else None for role in ("start", "end")
+    )
     width, height = params["size"]
     count = 0
     with FrameWriter(work.out("main", ".mkv"), (width, height), model.facts.fps) as writer:
-        for shown in _clips(work, model, start):
+        for shown in _clips(work, model, start, end):
             for frame in shown:
                 writer.write(frame)
             count += len(shown)
@@ -58,7 +61,7 @@ def _render(work: Work) -> None:
         work.provenance |= {"memory": model.memory.words}
 
 
-def _clips(work: Work, model: VideoModel, start: Any) -> Iterator[Any]:
+def _clips(work: Work, model: VideoModel, start: Any, end: Any) -> Iterator[Any]:
     """What is shown of the shot's clips: one, or, past the model's limit, several, each from the last frame before it."""
     from filmforge.editing.seam import continuing
     from filmforge.video_models import tensors
@@ -72,11 +75,13 @@ def _clips(work: Work, model: VideoModel, start: Any) -> Iterator[Any]:
         value = {"params": asked, "inputs": work.digests, **after}
         note = f" clip {part + 1} of {len(lengths)}" if len(lengths) > 1 else ""
         latents = work.kept(
-            "latents", value, ".safetensors", partial(_sample, work, model, asked, start, after, note)
+            "latents", value, ".safetensors", partial(_sample, work, model, asked, start, end, after, note)
         )
         work.progress(params["steps"], params["steps"], f"decoding{note}")
+        work.stage = "decoding"
         clip = model.decode(tensors.load(latents), settings=params.get("settings"))
         shown = continuing(clip, start) if part else clip
+        work.stage = ""
         yield shown
         start = shown[-1]
         after = {"after": hashlib.sha256(start.tobytes()).hexdigest()}
@@ -87,6 +92,7 @@ def _sample(
     model: VideoModel,
     params: Mapping[str, Any],
     start: Any,
+    end: Any,
     after: Mapping[str, Any],
     note: str,
     to: Path,
@@ -104,20 +110,48 @@ def _sample(
         work.warn(f"{model.facts.id} has no use for a negative prompt at guidance {params['guidance']:g}")
     given = after.get("after") or work.digests.get("start")
     positive, *negative = text_embeddings(work, model, texts, start=start, given=given, size=(width, height))
+    watch = _watch(work, model, (width, height), note)
+    work.stage = "sampling"
     model.set_loras(
         [LoraUse(work.inputs[f"lora.{entry['who']}"], entry["weight"]) for entry in params["loras"]]
     )
-    latents = model.sample(
-        positive=positive,
-        negative=negative[0] if negative else None,
-        frames=params["frames"],
-        size=(width, height),
-        steps=params["steps"],
-        guidance=params["guidance"],
-        shift=params["shift"],
-        seed=params["seed"],
-        start=start,
-        settings=params.get("settings"),
-        on_step=lambda done, total: work.progress(done, total, f"sampling{note}"),
-    )
+    with model.cached(params.get("settings")):
+        latents = model.sample(
+            positive=positive,
+            negative=negative[0] if negative else None,
+            frames=params["frames"],
+            size=(width, height),
+            steps=params["steps"],
+            guidance=params["guidance"],
+            shift=params["shift"],
+            seed=params["seed"],
+            start=start,
+            settings=params.get("settings"),
+            on_step=watch,
+            # Only families whose facts say `last_frame` know of it, and only they are planned with it.
+            **({} if end is None else {"end": end}),
+        )
     tensors.save(to, latents, None)
+
+
+def _watch(work: Work, model: VideoModel, size: tuple[int, int], note: str) -> Callable[[int, int], None]:
+    """What is told of each step of sampling, and, where the model can encode a picture, shows one now and then."""
+    from filmforge.video_models import preview, tensors
+
+    def on_step(done: int, total: int) -> None:
+        work.progress(done, total, f"sampling{note}")
+
+    def fit(to: Path) -> None:
+        tensors.save(to, {"weights": preview.fitted(model)})
+
+    try:
+        known = work.kept("preview", {"model": work.params["model"], "fit": 1}, ".safetensors", fit)
+    except (
+        FilmforgeError,
+        RuntimeError,
+        ValueError,
+        MemoryError,
+    ):  # a family that cannot; nothing rests on it
+        logging.getLogger("filmforge").warning("no previews of %s", work.name, exc_info=True)
+        return on_step
+    return preview.Watch(on_step, work.show, tensors.load(known)["weights"], size)

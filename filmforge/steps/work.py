@@ -56,8 +56,12 @@ class Work:
     report: Callable[[int, int, str], None]
     warn: Callable[[str], None]
     """Says something to the filmmaker that stops nothing."""
+    show: Callable[[Any, int, int], None]
+    """Shows a picture of what is being made, [height, width, 3] of 8 bits, after so many steps of so many."""
     provenance: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, Path] = field(default_factory=dict)
+    stage: str = ""
+    """What the model is at: `text`, `sampling` or `decoding`; empty where no model works."""
 
     def out(self, output: str, suffix: str) -> Path:
         """Where the output called `output` is to be written; it counts as made when the step returns."""

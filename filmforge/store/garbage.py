@@ -122,7 +122,7 @@ def _scratch(
     for path in _listed(store.root / "tmp"):
         if tag_is_dead(path.name) or now - _changed(path) > _ABANDONED:
             gone.append(path)
-    for path in _listed(store.root / "quarantine"):
+    for path in (*_listed(store.root / "quarantine"), *_listed(store.root / "previews")):
         gone.append(path)
     for path in _listed(store.root / "work"):
         if path.name in needed or store.locks.holder(path.name) is not None:

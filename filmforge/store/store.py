@@ -5,7 +5,7 @@ blobs/ab/…     results by the digest of their bytes        records/ab/…  wha
 films/         what a film remembers between builds        index/        caches, safe to delete
 locks/         one file a step that is being made          builds/       what running builds need
 work/<key>/    scratch that survives a kill                tmp/          files being written
-quarantine/    damaged files, until the next `gc`
+quarantine/    damaged files, until the next `gc`          previews/     pictures of what is being made, until then
 """
 
 from __future__ import annotations
@@ -132,6 +132,14 @@ class Store:
         import shutil
 
         shutil.rmtree(self.root / "work" / key, ignore_errors=True)
+
+    def show(self, name: str, picture: bytes) -> Path:
+        """Put a picture of what is being made where people can look at it, in the place of the one before it."""
+        self._ensure()
+        path = self.root / "previews" / name
+        with on_disk("show a preview", self.root):
+            self.files.replace(path, picture, self._temporary(), durable=False)
+        return path
 
     @contextlib.contextmanager
     def lock(

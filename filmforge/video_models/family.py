@@ -65,7 +65,9 @@ class Facts:
     the weights come with filmforge or there are none. `settings` are further numbers that decide pixels, by
     the names that the family's class knows them by; they enter the key of a render. `versions` maps the name of
     a release to what differs there from these facts, field by field. `model` names the class that renders, as
-    `module:Class`; `trains` says whether a LoRA can be trained.
+    `module:Class`; `trains` says whether a LoRA can be trained. `last_frame`
+    says that the class also takes the picture that a clip ends with, as `end`; `first_block_cache` that its pipelines tell
+    diffusers' caches which of a step's passes is which (`cache_context`).
     """
 
     id: str
@@ -94,6 +96,8 @@ class Facts:
     precision: Precision = "bf16"
     text_to_video: bool = True
     image_to_video: bool = False
+    last_frame: bool = False
+    first_block_cache: bool = False
     memory: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     lora: LoraFacts | None = None
     settings: Mapping[str, Setting] = field(default_factory=lambda: MappingProxyType({}))

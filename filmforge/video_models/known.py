@@ -42,6 +42,7 @@ _POCKET = Facts(
     text_length=64,
     precision="fp32",
     image_to_video=True,
+    first_block_cache=True,
     memory=MappingProxyType({"fp32": 1.0, "bf16": 1.0, "fp16": 1.0}),
     lora=LoraFacts(
         rank=16,
@@ -76,6 +77,7 @@ _WAN_5B = Facts(
     negative=_WAN_NEGATIVE,
     text_length=512,
     image_to_video=True,
+    first_block_cache=True,
     memory=MappingProxyType({"bf16": 24.0, "fp16": 24.0, "fp32": 40.0}),
     lora=LoraFacts(
         rank=32,
@@ -113,6 +115,7 @@ _WAN_T2V = Facts(
     shift=12.0,
     negative=_WAN_NEGATIVE,
     text_length=512,
+    first_block_cache=True,
     memory=MappingProxyType({"bf16": 80.0, "fp16": 80.0}),
     lora=LoraFacts(
         rank=32,
@@ -154,6 +157,8 @@ _WAN_I2V = Facts(
     text_length=512,
     text_to_video=False,
     image_to_video=True,
+    last_frame=True,
+    first_block_cache=True,
     memory=MappingProxyType({"bf16": 80.0, "fp16": 80.0}),
     lora=LoraFacts(
         rank=32,
@@ -192,6 +197,7 @@ _HUNYUAN = Facts(
     guidance=6.0,
     shift=7.0,
     text_length=256,
+    first_block_cache=True,
     memory=MappingProxyType({"bf16": 60.0, "fp16": 60.0, "nf4": 14.0}),
     lora=LoraFacts(
         rank=32,
@@ -213,6 +219,8 @@ _HUNYUAN = Facts(
                 "weights": "hunyuanvideo-community/HunyuanVideo-I2V",
                 "text_to_video": False,
                 "image_to_video": True,
+                # Its pipeline names no passes for a cache (diffusers 0.42.1).
+                "first_block_cache": False,
                 # A photo would be its own given frame, with nothing left to learn.
                 "trains": False,
             }
@@ -246,6 +254,7 @@ _MOCHI = Facts(
     steps=64,
     guidance=4.5,
     text_length=256,
+    first_block_cache=True,
     memory=MappingProxyType({"bf16": 22.0, "fp32": 42.0}),
     lora=LoraFacts(
         rank=16,
@@ -299,6 +308,8 @@ def _ltx(
     return {
         "weights": f"Lightricks/LTX-Video-{name}",
         "text_length": 256,
+        "last_frame": True,
+        "fewest_steps": 1,
         "settings": MappingProxyType(settings),
         **facts,
     }
@@ -317,10 +328,12 @@ _LTX = Facts(
     max_frames=257,
     frame_step=8,
     steps=50,
+    fewest_steps=2,
     guidance=3.0,
     negative="worst quality, inconsistent motion, blurry, jittery, distorted",
     text_length=128,
     image_to_video=True,
+    first_block_cache=True,
     memory=MappingProxyType({"bf16": 10.0, "fp16": 10.0}),
     lora=LoraFacts(
         rank=32,

@@ -109,6 +109,7 @@ class LTXModel(VideoModel):
         shift: float | None,
         seed: int,
         start: Frame | None = None,
+        end: Frame | None = None,
         settings: Mapping[str, Setting] | None = None,
         on_step: OnStep | None = None,
     ) -> dict[str, Tensor]:
@@ -116,10 +117,15 @@ class LTXModel(VideoModel):
         self.check_shape(frames, size)
         if shift is not None:
             raise ValueError(f"{self.facts.id} has no shift to declare: {self.facts.schedule}")
+        if steps < 2 and self.by_tokens:
+            # The levels are stretched so that the last is a given one: a single level, all noise, is divided by zero.
+            raise ValueError(f"{self.facts.id} needs at least 2 steps: {self.facts.schedule}")
         if guidance > 1 and negative is None:
             raise ValueError(f"guidance {guidance} needs a negative prompt, if only the empty one")
         given = settings or self.facts.settings
         noise = kept_noise(seed)
+        time, side = _COMPRESSION
+        shape = ((frames - 1) // time + 1, size[1] // side, size[0] // side)
         arguments: dict[str, Any] = {
             **self.batch(positive, _TEXT),
             "width": size[0],
@@ -132,11 +138,15 @@ class LTXModel(VideoModel):
             "guidance_rescale": given.get("guidance_rescale", 0.0),
             "generator": noise,
             "output_type": "latent",
-            "callback_on_step_end": reporter(on_step, steps),
+            "callback_on_step_end": reporter(on_step, steps, lambda packed: self._unpacked(packed, shape)),
         }
         if guidance > 1 and negative is not None:
             arguments |= self.batch(negative, _NEGATIVE)
-        if start is not None:
+        if end is not None and self.by_tokens:
+            raise ValueError(f"{self.facts.id} cannot be given its last frame before 0.9.5")
+        if end is not None:
+            arguments["conditions"] = self._conditions({0: start, frames - 1: end}, size)
+        elif start is not None:
             arguments["image"] = cover(start, size)
         if not self.by_tokens:
             arguments["image_cond_noise_scale"] = given["image_cond_noise_scale"]
@@ -151,10 +161,23 @@ class LTXModel(VideoModel):
         with runtime.determined(self.threads), self.sampling():
             latents = pipeline(**arguments).frames
         if latents.ndim == 3:  # packed into tokens, as the transformer sees them
-            time, side = _COMPRESSION
-            shape = ((frames - 1) // time + 1, size[1] // side, size[0] // side)
-            latents = pipeline._unpack_latents(latents, *shape)
+            latents = self._unpacked(latents, shape)
         return {"latents": latents.float().cpu().contiguous(), "generator": noise.get_state()}
+
+    def _conditions(self, given: Mapping[int, Frame | None], size: tuple[int, int]) -> list[Any]:
+        """The pictures that are given, by frame, for the pipeline: of a list of images alone it would take the first."""
+        from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
+
+        return [
+            LTXVideoCondition(image=cover(picture, size), frame_index=frame)
+            for frame, picture in given.items()
+            if picture is not None
+        ]
+
+    def _unpacked(self, tokens: Tensor, shape: tuple[int, int, int]) -> Tensor:
+        """Tokens as latents of `shape` (latent frames, height, width); tokens of what was given come before them."""
+        latents: Tensor = self.around()._unpack_latents(tokens[:, -shape[0] * shape[1] * shape[2] :], *shape)
+        return latents
 
     def _levels(self, settings: Mapping[str, Setting], steps: int) -> list[float]:
         """The noise levels x 1000 of weights from 0.9.5 on: the pipeline's own, or those of distilled weights.

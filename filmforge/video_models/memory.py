@@ -49,13 +49,16 @@ Stage = Literal["text", "sampling", "decoding"]
 class MemoryPlan:
     """What is streamed, and the estimated need in GB of device memory by stage.
 
-    With `clear`, the transformers leave the device while prompts are embedded and frames decoded.
+    With `clear`, the transformers leave the device while prompts are embedded and frames decoded. Where the device has
+    no memory of its own (`in_main_memory`), they and the text encoders are then forgotten, and read again for their
+    next stage.
     """
 
     stream_text: bool
     stream_transformers: bool
     clear: bool
     need: Mapping[Stage, float]
+    in_main_memory: bool = False
 
     @property
     def peak(self) -> float:
@@ -72,7 +75,12 @@ class MemoryPlan:
         """What the plan does, in words."""
         moved = ["text encoders streamed"] if self.stream_text else []
         moved += ["transformers streamed"] if self.stream_transformers else []
-        moved += ["transformers leave for other stages"] if self.clear else []
+        if self.clear:
+            moved += [
+                "parts read anew for each stage"
+                if self.in_main_memory
+                else "transformers leave for other stages"
+            ]
         return f"{', '.join(moved) or 'all parts whole'}; about {self.peak:.1f} GB"
 
     @property
@@ -102,7 +110,7 @@ def plans(
     text = _text(release, precision)
     sampling = _sampling(facts, release, precision, size, frames)
     decoding = _RESERVE + _decoding(release, precision, size, frames)
-    stays = sum(_weights(part, precision) for part in release.experts.values())
+    stays = _transformers(release, precision)
     found = []
     for stream_transformers, clear, stream_text in _PLANS:
         if precision in LOADED_WHOLE and (stream_transformers or clear):
@@ -115,6 +123,33 @@ def plans(
         }
         found.append(MemoryPlan(stream_text, stream_transformers, clear, need))
     return found
+
+
+def plans_in_main_memory(
+    facts: Facts, release: Published, *, precision: str, size: tuple[int, int], frames: int
+) -> list[MemoryPlan]:
+    """All ways to place the parts where the device's memory is the machine's own, the quickest first.
+
+    Nothing can wait elsewhere there: a part that leaves is forgotten, and read again when it is needed.
+    """
+    own: dict[Stage, float] = {
+        "text": _text(release, precision)[False],
+        "sampling": _sampling(facts, release, precision, size, frames)[False],
+        "decoding": _RESERVE + _decoding(release, precision, size, frames),
+    }
+    weights: dict[Stage, float] = {
+        "text": own["text"] - _RESERVE,
+        "sampling": _transformers(release, precision),
+        "decoding": 0.0,  # the autoencoder is there for a given first frame too, and stays
+    }
+    everything = sum(weights.values())
+    together: dict[Stage, float] = {stage: gb + everything - weights[stage] for stage, gb in own.items()}
+    if precision in LOADED_WHOLE:
+        return [MemoryPlan(False, False, False, together, in_main_memory=True)]
+    return [
+        MemoryPlan(False, False, False, together, in_main_memory=True),
+        MemoryPlan(False, False, True, own, in_main_memory=True),
+    ]
 
 
 def plan_for(
@@ -172,9 +207,12 @@ def _sampling(
 ) -> dict[bool, float]:
     """GB while the transformers sample, with all experts there, by whether they are streamed."""
     busy = _RESERVE + _SPARE * _activations(facts, release, size, frames)
-    parts = release.experts.values()
-    whole = sum(_weights(part, precision) for part in parts)
-    return {False: busy + whole, True: busy + max(_streamed(part, precision) for part in parts)}
+    streamed = max(_streamed(part, precision) for part in release.experts.values())
+    return {False: busy + _transformers(release, precision), True: busy + streamed}
+
+
+def _transformers(release: Published, precision: str) -> float:
+    return sum(_weights(part, precision) for part in release.experts.values())
 
 
 def _streamed(part: Part, precision: str) -> float:

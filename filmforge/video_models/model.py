@@ -22,12 +22,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from filmforge.errors import FilmforgeError, WeightsError
-from filmforge.video_models import quantizing, runtime
+from filmforge.video_models import caching, quantizing, runtime
 from filmforge.video_models.family import Facts, Setting
 from filmforge.video_models.flow import Objective
 from filmforge.video_models.lora_file import LoraUse
 from filmforge.video_models.loras import Loras
 from filmforge.video_models.memory import LOADED_WHOLE, MemoryPlan
+from filmforge.video_models.preview import Watch
 from filmforge.video_models.published import weight_files
 from filmforge.video_models.weights import Weights
 
@@ -120,7 +121,8 @@ class VideoModel(ABC):
 
         `positive` and `negative` come from `encode`; `negative` may be None when `guidance` is at most 1,
         where it has no part. `size` is (width, height). `start` is the picture to begin with; one of another
-        size is scaled to cover `size` and cropped about its centre. `settings` are the family's further
+        size is scaled to cover `size` and cropped about its centre. Families whose facts say `last_frame` also take
+        `end`, the picture that the clip ends with. `settings` are the family's further
         numbers, its own when None. ValueError for a length or size that is not legal: diffusers would round it.
         """
 
@@ -174,12 +176,28 @@ class VideoModel(ABC):
 
     def clear(self) -> None:
         """Have the transformers leave the device, where the plan of memory wants it for the other stages."""
-        if self.memory is not None and self.memory.clear:
+        if not self._clears:
+            return
+        if self._in_main_memory:
+            self._loras = None  # it holds them too
             for name in self.experts:
-                if name in self._parts:
-                    self._parts[name].to("cpu")
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
+                self._parts.pop(name, None)
+            gc.collect()
+            return
+        for name in self.experts:
+            if name in self._parts:
+                self._parts[name].to("cpu")
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    @property
+    def _clears(self) -> bool:
+        return self.memory is not None and self.memory.clear
+
+    @property
+    def _in_main_memory(self) -> bool:
+        """Whether the device has no memory of its own, so that what leaves it can wait nowhere."""
+        return self.device.type in ("cpu", "mps")
 
     def release(self, name: str) -> None:
         """Have one expert leave the device, where it is there; it comes back when it is next asked for."""
@@ -289,6 +307,8 @@ class VideoModel(ABC):
         finally:
             for encoder in () if streamed else encoders:
                 encoder.to("cpu")
+            if self._clears and self._in_main_memory:
+                self.drop_text_encoder()
         return [dict(known[prompt]) for prompt in prompts]
 
     def words_cut(self, prompt: str) -> str:
@@ -318,6 +338,10 @@ class VideoModel(ABC):
             experts = {name: self.expert(name) for name in self.experts}
             self._loras = Loras(self.facts, self.weights, self.around(**experts), experts, self.dtype)
         self._loras.use(uses)
+
+    def cached(self, settings: Mapping[str, Setting] | None) -> AbstractContextManager[None]:
+        """What one clip is sampled under, so that the cache that `settings` may ask for is at work and then gone."""
+        return caching.cached(lambda: {name: self.expert(name) for name in self.experts}, settings)
 
     # -- training ------------------------------------------------------------------------------------------
 
@@ -399,13 +423,18 @@ def pixels(video: Tensor) -> Frame:
     return frames
 
 
-def reporter(on_step: OnStep | None, steps: int) -> Any:
-    """`on_step` as diffusers calls back at the end of a step."""
+def reporter(on_step: OnStep | None, steps: int, unpack: Callable[[Tensor], Tensor] | None = None) -> Any:
+    """`on_step` as diffusers calls back at the end of a step.
+
+    Where it is a `Watch`, it also sees the latents; `unpack` makes [1, channels, latent frames, height, width] of them.
+    """
     if on_step is None:
         return None
 
     def report(pipeline: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
         on_step(index + 1, steps)
+        if isinstance(on_step, Watch):
+            on_step.see(tensors["latents"], unpack, pipeline.scheduler, index + 1, steps)
         return {}
 
     return report

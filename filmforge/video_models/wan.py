@@ -96,10 +96,11 @@ class WanModel(VideoModel):
         shift: float | None,
         seed: int,
         start: Frame | None = None,
+        end: Frame | None = None,
         settings: Mapping[str, Setting] | None = None,
         on_step: OnStep | None = None,
     ) -> dict[str, Tensor]:
-        """See `VideoModel`."""
+        """See `VideoModel`. ValueError for an `end` where the timesteps are per token: diffusers would leave it out."""
         self.check_shape(frames, size)
         if guidance > 1 and negative is None:
             raise ValueError(f"guidance {guidance} needs a negative prompt, if only the empty one")
@@ -120,6 +121,10 @@ class WanModel(VideoModel):
             arguments |= self.batch(negative, {"embeds": "negative_prompt_embeds"})
         if start is not None:
             arguments["image"] = cover(start, size)
+        if end is not None:
+            if start is None or not self.facts.last_frame:
+                raise ValueError(f"{self.facts.id} cannot be given its last frame so")
+            arguments["last_image"] = cover(end, size)
         own, further = self.sampled_by(settings or self.facts.settings)
         pipeline = self.around(
             "WanPipeline" if start is None else "WanImageToVideoPipeline",

@@ -55,6 +55,7 @@ class WanA14BModel(WanModel):
         shift: float | None,
         seed: int,
         start: Frame | None = None,
+        end: Frame | None = None,
         settings: Mapping[str, Setting] | None = None,
         on_step: OnStep | None = None,
     ) -> dict[str, Tensor]:
@@ -74,6 +75,7 @@ class WanA14BModel(WanModel):
             shift=shift,
             seed=seed,
             start=start,
+            end=end,
             settings=settings,
             on_step=on_step,
         )

@@ -8,7 +8,8 @@ from .conftest import film_with, problems
 
 HEAD = (
     "characters: {mira: {looks: a keeper}, otto: {looks: a fisherman}}\n"
-    "styles: {storm: {prompt: rain}}\nplaces: {cliff: a cliff}\nmodels: {hero: {use: wan2.2-ti2v-5b}}\n"
+    "styles: {storm: {prompt: rain}}\nplaces: {cliff: a cliff}\n"
+    "models: {hero: {use: wan2.2-ti2v-5b}, later: {use: ltx-video, version: 0.9.7-dev}}\n"
 )
 
 
@@ -119,6 +120,36 @@ class TestShots:
                 "{id: a, prompt: x, lasts: 9s, model: mochi-1, extend: true}",
                 "a shot is continued from its last frame, and mochi-1 cannot start from a picture",
             ),
+            (
+                "{id: a, prompt: x, lasts: 1s, start: good, end: good}",
+                "pocket cannot be given its last frame; name another model",
+            ),
+            (
+                "{id: a, prompt: x, lasts: 1s, model: ltx-video, start: good, end: good}",
+                "ltx-video cannot be given its last frame; declare a model with `version: 0.9.5`",
+            ),
+            (
+                "{id: a, prompt: x, lasts: 9s, model: later, end: good, extend: true}",
+                "continued with `extend` cannot be given its last frame yet",
+            ),
+            (
+                "{id: a, prompt: x, lasts: 1s, model: wan2.2-i2v-a14b, start: good, end: good}",
+                "in 24f the shot would not come to the picture that it ends with; the nearest that reach it are 20f and 25f",
+            ),
+            (
+                "{id: a, prompt: x, lasts: 9f, model: later, end: {from: good, image: y.png}}",
+                "a shot ends either `from` a shot or with an `image`; give one of them",
+            ),
+            (
+                "{id: a, prompt: x, lasts: 9f, model: later, end: {image: y.png, at: last}}",
+                "an image has but one; remove it",
+            ),
+            ("{id: a, prompt: x, lasts: 9f, model: later, end: nobody}", "there is no shot called 'nobody'"),
+            (
+                "{id: a, prompt: x, lasts: 9f, model: later, end: {from: good, at: 48f}}",
+                "so there is no frame 48",
+            ),
+            ("{id: a, title: x, lasts: 1s, end: good}", "`end` is for a generated shot"),
             ("{id: a, prompt: x, lasts: 1s, model: comfyui}", "comfyui renders with a workflow"),
         ],
     )
@@ -184,6 +215,26 @@ class TestRings:
         """The smallest ring."""
         assert "in a ring, sea/x -> sea/x;" in of_shots(self.shot("x", "x"))[0]
 
+    def test_through_a_last_frame(self) -> None:
+        """A shot that ends with one which starts from it: each would need the other first."""
+        between = "{id: x, prompt: x, lasts: 25f, model: wan2.2-i2v-a14b, start: good, end: y}"
+        found = of_shots(GOOD, between, self.shot("y", "x"))
+        assert len(found) == 1
+        assert "shots start from, or end with, one another in a ring, sea/x -> sea/y -> sea/x;" in found[0]
+
+    def test_between_two_shots_is_no_ring(self) -> None:
+        """A shot may lead from one to another, in any order, and its neighbours start from one and the same."""
+        between = (
+            "{id: x, prompt: x, lasts: 25f, model: wan2.2-i2v-a14b, start: good, end: {from: y, at: first}}"
+        )
+        assert of_shots(between, self.shot("y", "good"), GOOD) == []
+
+    def test_a_long_chain(self) -> None:
+        """However long: a film may be one chain of shots."""
+        shots = [self.shot(f"s{i}", f"s{i + 1}" if i < 1500 else "s0") for i in range(1501)]
+        (found,) = of_shots(*shots)
+        assert "in a ring, sea/s0 -> sea/s1" in found
+
     def test_a_chain_is_no_ring(self) -> None:
         """Many may start from one, in any order of the film."""
         assert (
@@ -198,6 +249,14 @@ class TestDeclarations:
     @pytest.mark.parametrize(
         ("top", "said"),
         [
+            (
+                "models: {m: {use: hunyuan-video, version: i2v, cache: first-block}}\n",
+                "hunyuan-video i2v has no cache that works; remove the line",
+            ),
+            ("models: {m: {use: ltx-video, steps: 1}}\n", "ltx-video needs at least 2 steps"),
+            ("models: {m: {use: animatic, cache: first-block}}\n", "animatic has no cache that works"),
+            ("models: {m: {use: pocket, cache: last-block}}\n", "first-block"),
+            ("models: {m: {use: pocket, cache: {kind: first-block, threshold: 0}}}\n", "threshold"),
             (
                 "models: {hero: {use: wan2.2-ti2v-5b, size: 1280x720}}",
                 "models.hero.size: wan2.2-ti2v-5b cannot render 1280x720",

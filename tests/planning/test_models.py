@@ -37,6 +37,13 @@ class TestSettings:
         assert resolved("use: wan2.2-ti2v-5b").settings == {}
         assert resolved("use: pocket").base == {"family": "pocket", "weights": "0" * 64, "precision": "fp32"}
 
+    def test_a_cache(self) -> None:
+        """Its threshold enters the key of a render, beside what the family has; the key of a LoRA does not know it."""
+        assert resolved("use: pocket, cache: first-block").settings == {"first_block_cache": 0.05}
+        with_it = resolved("use: wan2.2-t2v-a14b, cache: {kind: first-block, threshold: 0.1}")
+        assert with_it.settings == {"guidance_low": 3.0, "boundary": 0.875, "first_block_cache": 0.1}
+        assert with_it.base == resolved("use: wan2.2-t2v-a14b").base
+
     def test_a_version_has_its_own(self) -> None:
         """Steps, guidance and noise levels of the release; its name stands in what decides pixels."""
         distilled = resolved("use: ltx-video, version: 0.9.7-distilled")

@@ -162,3 +162,29 @@ def test_a_shot_past_the_limit(tmp_path: Path) -> None:
     assert len(frames) == 25 + 8  # a clip of 9 adds 8
     steps = colour_steps(frames)
     assert steps[24] <= np.delete(steps, 24).max()
+
+
+@pytest.mark.slow
+def test_between_two_pictures(tmp_path: Path) -> None:
+    """A shot with both its frames given, on a model with a cache: planned, rendered, and told of."""
+    from tests.media import write_photo
+
+    tiny.save_a14b_like(tmp_path / "weights", from_image=True)
+    write_photo(tmp_path / "start.png", (200, 80, 30))
+    write_photo(tmp_path / "end.png", (20, 80, 230))
+    film = tmp_path / "film.yaml"
+    film.write_text(
+        "filmforge: 1\nsize: 64x32\nfps: 16\n"
+        "models: {tiny: {use: wan2.2-i2v-a14b, weights: ./weights, precision: fp32, steps: 2, size: 32x16,"
+        " cache: first-block}}\n"
+        "model: tiny\nscenes:\n  - id: a\n    shots:\n"
+        "      - {id: one, prompt: it rolls, lasts: 9f, seed: 2, start: {image: start.png}, end: {image: end.png}}\n",
+        encoding="utf-8",
+    )
+    status, said = run("build", film)
+    assert status == 0, said
+    status, said = run("show", film, "a/one@2", "--json")
+    assert status == 0, said
+    (take,) = json.loads(said)["steps"]
+    assert take["settings"]["first_block_cache"] == 0.05
+    assert take["end"] != take["start"]

@@ -179,6 +179,47 @@ class TestLater:
         )
         assert later.sample(**settings(later), start=start)["latents"].equal(plain)
 
+    @pytest.mark.parametrize("started", [True, False], ids=["between two", "towards one"])
+    def test_towards_an_image(self, later: VideoModel, later_folder: Path, started: bool) -> None:
+        """A last frame is a condition at the clip's last frame, beside the first one or alone."""
+        from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
+
+        from filmforge.video_models.model import cover
+
+        start = ramp((64, 32))
+        end = start[::-1].copy()
+        given = [(start, 0), (end, 8)] if started else [(end, 8)]
+        plain = by_hand(
+            "LTXConditionPipeline",
+            later_folder,
+            conditions=[
+                LTXVideoCondition(image=cover(frame, (64, 32)), frame_index=at) for frame, at in given
+            ],
+            frame_rate=25,
+            guidance_rescale=0.7,
+            image_cond_noise_scale=0.0,
+            output_type="latent",
+        )
+        asked = settings(later) | ({"start": start} if started else {})
+        ours = later.sample(**asked, end=end)["latents"]
+        assert ours.equal(plain)
+        assert not ours.equal(later.sample(**asked)["latents"])
+
+    def test_one_step(self, tokens: VideoModel, later: VideoModel) -> None:
+        """Is too few where the levels are stretched to a last one: diffusers divides by zero, and goes on."""
+        with pytest.raises(ValueError, match="at least 2 steps"):
+            tokens.sample(**settings(tokens, steps=1))
+        scheduler = tokens.scheduler()
+        with pytest.warns(RuntimeWarning, match="divide"):
+            scheduler.set_timesteps(sigmas=[1.0], mu=1.0)
+        assert not scheduler.sigmas.isfinite().all()
+        assert later.sample(**settings(later, steps=1))["latents"].isfinite().all()
+
+    def test_a_last_frame_before_there_was_one(self, tokens: VideoModel) -> None:
+        """0.9.0 and 0.9.1 have no place for it."""
+        with pytest.raises(ValueError, match=r"before 0\.9\.5"):
+            tokens.sample(**settings(tokens), end=ramp((64, 32)))
+
     def test_distilled_weights_keep_to_their_levels(
         self, later_folder: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

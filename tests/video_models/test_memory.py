@@ -15,7 +15,7 @@ from filmforge.video_models import load_family
 from filmforge.video_models.facts import FAMILIES, facts_of
 from filmforge.video_models.memory import BUDGETS, MemoryPlan, advice, declared_budget, plan_for, plans
 from filmforge.video_models.published import release_in, releases
-from filmforge.video_models.weights import find
+from filmforge.video_models.weights import Weights, find
 
 RELEASES = [
     pytest.param(facts.of_version(version), release, id=f"{facts.id} {version or ''}".strip())
@@ -127,6 +127,18 @@ class TestNothingChanges:
         assert latents.equal(plain)
         assert (frames == again).all()
 
+    def test_in_main_memory(self, pocket_folder: Path) -> None:
+        """Parts that leave a processor are forgotten, a LoRA's hold on them too: it acts on what is read again."""
+        plan = MemoryPlan(stream_text=False, stream_transformers=False, clear=True, need={"text": 1.0})
+        facts = facts_of("pocket")
+        weights = find(facts, str(pocket_folder), None, pocket_folder)
+        model = load_family(facts, weights, device="cpu", threads=1, memory=plan)
+        model.encode(["a red ball"])
+        before = model.transformer
+        model.clear()
+        assert model.transformer is not before
+        assert not {"text_encoder"} & set(model._parts)
+
     def test_with_two_experts(self, tmp_path: Path) -> None:
         """Both are streamed, one after the other."""
         from tests.video_models.tiny import save_a14b_like
@@ -198,6 +210,25 @@ class TestLoras:
         whole = self.clip(pocket_folder, lora, "fp32", None)
         assert self.clip(pocket_folder, lora, "fp32", plan).equal(whole)
         assert not self.clip(pocket_folder, None, "fp32", None).equal(whole)
+
+    def test_cleared(self, lora: Path, pocket_folder: Path) -> None:
+        """A LoRA acts on parts that were forgotten and read again."""
+        from filmforge.video_models.lora_file import LoraUse
+
+        facts = facts_of("pocket")
+        plan = MemoryPlan(stream_text=False, stream_transformers=False, clear=True, need={"text": 1.0})
+        # The LoRA is made for the model without digest.
+        weights = Weights(facts.id, pocket_folder)
+        model = load_family(facts, weights, precision="fp32", device="cpu", threads=1, memory=plan)
+        asked: dict[str, Any] = {
+            "negative": None, "frames": 1, "size": (32, 32), "steps": 2, "guidance": 1.0, "shift": 3.0, "seed": 1
+        }  # fmt: skip
+        for _ in range(2):
+            positive = model.encode(["mira"])[0]
+            model.set_loras([LoraUse(lora)])
+            latents = model.sample(positive=positive, **asked)
+            assert latents["latents"].equal(self.clip(pocket_folder, lora, "fp32", None))
+            model.decode(latents)
 
     def test_in_eight_bits(self, lora: Path, pocket_folder: Path) -> None:
         """The base is stored small; the LoRA changes the picture, and the same picture comes twice."""

@@ -145,6 +145,19 @@ class TestImage:
         assert frames.shape == (5, 16, 32, 3)
         assert np.array_equal(frames, image.decode({"latents": ours}))
 
+    def test_between_two_images(self, image: VideoModel, image_folder: Path) -> None:
+        """The last frame goes in as the pipeline's `last_image`; the clip is another than without, and decoded it ends
+        elsewhere."""
+        from filmforge.video_models.model import cover
+
+        start = ramp((32, 16))
+        end = start[::-1].copy()
+        ours = image.sample(**settings(image), start=start, end=end)["latents"]
+        asked = {"shift": 5.0, "low": 3.5, "guidance_scale": 3.5, "image": cover(start, (32, 16))}
+        last = cover(end, (32, 16))
+        assert ours.equal(by_hand("WanImageToVideoPipeline", image_folder, **asked, last_image=last))
+        assert not ours.equal(image.sample(**settings(image), start=start)["latents"])
+
 
 class TestLoras:
     def test_both_experts_have_it(self, text: VideoModel, tmp_path: Path) -> None:

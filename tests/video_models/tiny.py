@@ -44,7 +44,7 @@ from transformers import (
 TEXT_WIDTH = 32
 
 
-def save_pocket_like(folder: Path, *, layers: int = 2, seed: int = 0) -> Path:
+def save_pocket_like(folder: Path, *, layers: int = 2, seed: int = 0, words: int = 300) -> Path:
     """Write a tiny model with pocket's layout: VAE 4x8x8 with 16 channels, Euler scheduler."""
     torch.manual_seed(seed)
     vae = AutoencoderKLWan(
@@ -63,7 +63,7 @@ def save_pocket_like(folder: Path, *, layers: int = 2, seed: int = 0) -> Path:
         latents_mean=[0.01 * i for i in range(16)],
         latents_std=[0.5 + 0.01 * i for i in range(16)],
     )
-    return _save(folder, vae, FlowMatchEulerDiscreteScheduler(shift=3.0), 16, layers)
+    return _save(folder, vae, FlowMatchEulerDiscreteScheduler(shift=3.0), 16, layers, words)
 
 
 def save_5b_like(folder: Path, *, layers: int = 2, seed: int = 0) -> Path:
@@ -122,11 +122,13 @@ def save_a14b_like(folder: Path, *, from_image: bool = False, layers: int = 2, s
     return folder
 
 
-def _save(folder: Path, vae: AutoencoderKLWan, scheduler: object, channels: int, layers: int) -> Path:
+def _save(
+    folder: Path, vae: AutoencoderKLWan, scheduler: object, channels: int, layers: int, words: int = 300
+) -> Path:
     transformer = _wan_transformer(channels, channels, layers)
     WanPipeline(
         tokenizer=_tokenizer(),
-        text_encoder=_t5(),
+        text_encoder=_t5(words),
         vae=vae.eval(),
         scheduler=scheduler,
         transformer=transformer,
@@ -354,9 +356,9 @@ def _chat_tokenizer(template: dict[str, object]) -> PreTrainedTokenizerFast:
     )
 
 
-def _t5() -> T5EncoderModel:
+def _t5(words: int = 300) -> T5EncoderModel:
     config = T5Config(
-        vocab_size=300, d_model=TEXT_WIDTH, d_kv=8, d_ff=37, num_layers=2, num_heads=4, dropout_rate=0.1
+        vocab_size=words, d_model=TEXT_WIDTH, d_kv=8, d_ff=37, num_layers=2, num_heads=4, dropout_rate=0.1
     )
     return T5EncoderModel(config).eval()
 
