@@ -29,7 +29,7 @@ from pocket.world import Player, render, sample_shot
 
 PUPPETS, VIEWS = 900, 4
 KINDS_SHARE = 0.15
-BATCH, STEPS, RATE = 48, 450, 3e-3
+BATCH, STEPS, RATE = 64, 500, 3e-3
 WARMTH = 0.08
 UNSEEN = list(CHARACTERS)[:12]
 
@@ -41,8 +41,14 @@ def drawing(rng: np.random.Generator, puppet: Puppet) -> np.ndarray:
     return render(replace(shot, players=(player,)), 1, start=float(rng.uniform(0, 2)))[0]
 
 
+def small(frames: np.ndarray) -> torch.Tensor:
+    """uint8 frames (N, 96, 160, 3) as what the embedder looks at: uint8 (N, 3, 48, 80)."""
+    x = torch.from_numpy(frames).permute(0, 3, 1, 2)
+    return torch.cat([functional.avg_pool2d(part.float(), 2).round().byte() for part in x.split(64)])
+
+
 def drawings() -> torch.Tensor:
-    """uint8 frames (puppets, views, 3, 96, 160); drawn now where they were not yet."""
+    """uint8 frames (puppets, views, 3, 48, 80); drawn now where they were not yet."""
     path = WORK / "puppets.npy"
     if not path.exists():
         frames = np.empty((PUPPETS, VIEWS, 96, 160, 3), np.uint8)
@@ -57,17 +63,17 @@ def drawings() -> torch.Tensor:
         path.parent.mkdir(parents=True, exist_ok=True)
         np.save(path.with_suffix(".part.npy"), frames)
         path.with_suffix(".part.npy").replace(path)
-    return torch.from_numpy(np.load(path)).permute(0, 1, 4, 2, 3)
+    frames = np.load(path)
+    return small(frames.reshape(-1, 96, 160, 3)).unflatten(0, (-1, VIEWS))
 
 
 def disturbed(frames: torch.Tensor, dice: torch.Generator) -> torch.Tensor:
-    """uint8 frames to -1..1, some softened, mirrored, shifted and grainy: painted frames are, and drawn ones are not."""
+    """uint8 frames to -1..1, some softened, mirrored and tinted, and all grainy: painted frames are, drawn ones not."""
     x = frames.float() / 127.5 - 1
+    each = (len(x), 1, 1, 1)
     softer = functional.avg_pool2d(functional.pad(x, (1, 1, 1, 1), "replicate"), 3, 1)
-    coarse = functional.interpolate(functional.avg_pool2d(x, 2), scale_factor=2, mode="bilinear")
-    kind = torch.rand((len(x), 1, 1, 1), generator=dice)
-    x = torch.where(kind < 0.3, softer, torch.where(kind < 0.5, coarse, x))
-    x = torch.where(torch.rand((len(x), 1, 1, 1), generator=dice) < 0.5, x.flip(-1), x)
+    x = torch.where(torch.rand(each, generator=dice) < 0.4, softer, x)
+    x = torch.where(torch.rand(each, generator=dice) < 0.5, x.flip(-1), x)
     gain = 1 + 0.1 * torch.randn((len(x), 3, 1, 1), generator=dice)
     x = x * gain + 0.06 * torch.randn((len(x), 3, 1, 1), generator=dice)
     return x + 0.05 * torch.randn(x.shape, generator=dice)
@@ -115,7 +121,7 @@ def taught(steps: int = STEPS) -> ShippedEmbedder:
 @torch.no_grad()
 def points_of(embedder: ShippedEmbedder, frames: np.ndarray) -> torch.Tensor:
     """Vectors (N, 64) of uint8 frames (N, 96, 160, 3)."""
-    x = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 127.5 - 1
+    x = small(frames).float() / 127.5 - 1
     return torch.cat([embedder(part) for part in x.split(64)])
 
 

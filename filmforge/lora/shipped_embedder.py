@@ -13,16 +13,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-SIZE = (160, 96)
-"""Width and height of what it looks at."""
+SIZE = (80, 48)
+"""Width and height of what it looks at: half of what `pocket` draws, whose own pictures are no sharper."""
 POINT = 64
 """The length of the vectors it gives."""
-_WIDTHS = (16, 32, 64, 96)
+_WIDTHS = (24, 48, 96)
 _LOOKS = 4
 
 
 class ShippedEmbedder(nn.Module):
-    """Frames (B, 3, 96, 160) in -1..1 to vectors (B, 64) of length 1.
+    """Frames (B, 3, 48, 80) in -1..1 to vectors (B, 64) of length 1.
 
     Where in the frame the puppet is, it finds by itself: four learned looks over the last map, each a weighted mean.
     """
