@@ -257,7 +257,7 @@ def _texts(planned: Plan) -> dict[str, list[str]]:
     texts: dict[str, list[str]] = {}
     for item in planned.resolution.stale():
         params = item.step.params
-        if item.step.kind == "render" and item.step.device:
+        if item.step.kind in ("render", "base") and item.step.device:
             texts.setdefault(params["model"]["weights"], []).extend((params["prompt"], params["negative"]))
     return {weights: list(dict.fromkeys(found)) for weights, found in texts.items()}
 

@@ -165,6 +165,7 @@ def main() -> None:
         for name, value in embedder.state_dict().items()
     }
     save_file(state, weights_file())
+    weights_file().chmod(0o644)
     print(report(shipped_embedder()))
 
 

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from filmforge.language.film import Character, Film
 from filmforge.language.seeds import further
-from filmforge.planning.step import Input, Made, Source, Step
+from filmforge.planning.step import Enough, Input, Made, Source, Step
 
 if TYPE_CHECKING:
+    from filmforge.planning.models import ResolvedModel
+    from filmforge.planning.outline import Surroundings
     from filmforge.planning.resolve import Planned
     from filmforge.store import Record, Store
     from filmforge.video_models.embedder_weights import FoundEmbedder
@@ -52,7 +54,56 @@ def judged_characters(
     }
 
 
-def trials(
+def judging(
+    takes: list[Step],
+    picked: int,
+    judged: Mapping[str, Character],
+    about: Surroundings,
+    model: ResolvedModel,
+    by_hand: bool,
+) -> tuple[list[Step], Judged, Made]:
+    """The steps that measure the renders `takes` of one shot and look for a liker one; and the shot's picture.
+
+    `picked` is the seed in the cut. A take that was picked `by_hand` stays there.
+    """
+    shot = takes[0].subject
+    asked = {who: float(character.likeness or 0.0) for who, character in judged.items()}
+    albums = {who: _album(who, character, about) for who, character in judged.items()}
+    by_seed = {step.params["seed"]: step for step in takes}
+    declared, more = _trials(judged, picked, tuple(by_seed), by_hand)
+    steps: list[Step] = []
+    measured: list[str] = []
+    for seed in (*declared, *more):
+        render = by_seed.get(seed) or replace(
+            by_seed[picked],
+            name=f"render/{shot}@{seed}",
+            params={**by_seed[picked].params, "seed": seed},
+            unless=Enough(tuple(measured), asked),
+        )
+        base, likeness = measuring(render, judged, albums, about.embedder(model))
+        steps += [render, base, likeness]
+        measured.append(likeness.name)
+    seeds = (*declared, *more)
+    if not more:
+        return steps, Judged(shot, asked, seeds, False), Made(f"render/{shot}@{picked}")
+    steps.append(picking(shot, seeds, asked))
+    return steps, Judged(shot, asked, seeds, True), Made(steps[-1].name)
+
+
+def _album(who: str, character: Character, about: Surroundings) -> list[Source]:
+    """A character's photos by content; they are held against pictures in no order."""
+    assert character.photos is not None
+    found = sorted({source.digest: source for source, _ in about.photos(character.photos)}.items())
+    if len(found) < FEWEST_PHOTOS:
+        about.refuse(
+            f"characters.{who}.likeness",
+            f"likeness compares a picture with what the photos have in common; {character.photos} holds "
+            f"{len(found)}, give {FEWEST_PHOTOS} or more",
+        )
+    return [source for _, source in found]
+
+
+def _trials(
     judged: Mapping[str, Character], picked: int, seeds: tuple[int, ...], by_hand: bool
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """The seeds that are rendered in any case, the one in the cut first, and the further ones that may be.

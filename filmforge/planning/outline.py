@@ -7,16 +7,16 @@ step has been made already is not its business.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Protocol
 
-from filmforge.language.film import Character, Delivery, Film, LoraFile, Scene, Shot
+from filmforge.language.film import Delivery, Film, LoraFile, Scene, Shot
 from filmforge.language.prompt import compose_negative, compose_prompt
 from filmforge.language.seeds import seeds_of
-from filmforge.planning.likeness import FEWEST_PHOTOS, Judged, judged_characters, measuring, picking, trials
+from filmforge.planning.likeness import Judged, judged_characters, judging
 from filmforge.planning.models import ResolvedModel
-from filmforge.planning.step import Enough, Input, Made, Source, Step
+from filmforge.planning.step import Input, Made, Source, Step
 from filmforge.planning.timeline import Caption, Placed, Timeline, frames_of, lay_out, samples
 from filmforge.planning.training import training_step
 from filmforge.video_models.embedder_weights import FoundEmbedder
@@ -191,54 +191,16 @@ class _Pictures:
             )
             for seed in dict.fromkeys((*seeds, picked))
         ]
-        return self._judged(placed, takes, picked, judged_characters(film, prompt.characters, loras), model)
-
-    def _judged(
-        self,
-        placed: Placed,
-        takes: list[Step],
-        picked: int,
-        judged: Mapping[str, Character],
-        model: ResolvedModel,
-    ) -> Made:
-        """The shot's picture, with what measures its takes and looks for a liker one, where that is asked."""
-        cut = Made(f"render/{placed.name}@{picked}")
+        judged = judged_characters(film, prompt.characters, loras)
         if not judged:
-            return cut
-        asked = {who: float(character.likeness or 0.0) for who, character in judged.items()}
-        albums = {who: self._album(who, character) for who, character in judged.items()}
-        by_seed = {step.params["seed"]: step for step in takes}
-        declared, further = trials(judged, picked, tuple(by_seed), placed.shot.pick is not None)
-        measured: list[str] = []
-        for seed in (*declared, *further):
-            render = by_seed.get(seed)
-            if render is None:
-                spared = Enough(tuple(measured), asked)
-                params = {**by_seed[picked].params, "seed": seed}
-                render = replace(
-                    by_seed[picked], name=f"render/{placed.name}@{seed}", params=params, unless=spared
-                )
-                self.into.add(render)
-            base, likeness = measuring(render, judged, albums, self.about.embedder(model))
-            self.into.add(base)
-            measured.append(self.into.add(likeness).name)
-        seeds = (*declared, *further)
-        self.into.judged[placed.name] = Judged(placed.name, asked, seeds, bool(further))
-        if not further:
-            return cut
-        return Made(self.into.add(picking(placed.name, seeds, asked)).name)
-
-    def _album(self, who: str, character: Character) -> list[Source]:
-        """A character's photos by content; they are held against pictures in no order."""
-        assert character.photos is not None
-        found = sorted({source.digest: source for source, _ in self.about.photos(character.photos)}.items())
-        if len(found) < FEWEST_PHOTOS:
-            self.about.refuse(
-                f"characters.{who}.likeness",
-                f"likeness compares a picture with what the photos have in common; {character.photos} holds "
-                f"{len(found)}, give {FEWEST_PHOTOS} or more",
-            )
-        return [source for _, source in found]
+            return Made(f"render/{placed.name}@{picked}")
+        steps, verdict, picture = judging(
+            takes, picked, judged, self.about, model, placed.shot.pick is not None
+        )
+        for step in steps:
+            self.into.add(step)
+        self.into.judged[placed.name] = verdict
+        return picture
 
     def _start(self, placed: Placed) -> Input:
         shot, film = placed.shot, self.film

@@ -134,6 +134,8 @@ class Words:
             if step.kind == "render" and step.subject in self._drawn:  # so that another name is another shot
                 return f"it was never made (its seed, {step.params['seed']}, is drawn from its name)"
             return "it was never made"
+        if reason.startswith("only if likeness/"):
+            return f"only if take {reason.partition('@')[2].split()[0]} falls short"
         if reason.startswith("environment: "):
             return f"it came from another {reason.replace(': ', ' (', 1)})"
         return reason
