@@ -24,10 +24,20 @@ def run(work: Work) -> None:
     """Output `main`: for each character its likeness and the cosines that it comes from, as JSON."""
     import torch
 
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # where the device is the processor, its threads must not wait for these
+    try:
+        found = _measured(work)
+    finally:
+        torch.set_num_threads(threads)
+    work.out("main", ".json").write_text(json.dumps(found, sort_keys=True), encoding="utf-8")
+    work.provenance |= {"likeness": found, "embedder": work.params["embedder"]["kind"]}
+
+
+def _measured(work: Work) -> dict[str, dict[str, float]]:
     from filmforge.lora.likeness import measure
     from filmforge.video_models import tensors
 
-    torch.set_num_threads(1)  # where the device is the processor, its threads must not wait for these
     embedder = _embedder(work)
     asked = work.params["embedder"]
     work.progress(0, 0, "comparing with the photos")
@@ -44,8 +54,7 @@ def run(work: Work) -> None:
 
         album = work.kept("album", {"embedder": asked, "photos": photos}, ".safetensors", make)
         found[who] = asdict(measure(take, base, tensors.load(album)["points"]))
-    work.out("main", ".json").write_text(json.dumps(found, sort_keys=True), encoding="utf-8")
-    work.provenance |= {"likeness": found, "embedder": asked["kind"]}
+    return found
 
 
 def _embedder(work: Work) -> Embedder:

@@ -1,19 +1,25 @@
-"""Likeness with nothing stood in for: a tiny model trains, renders, is measured and tried again by the real workers."""
+"""Likeness with real parts: a tiny model renders with and without a LoRA, and real takes are measured and tried again."""
 
 from __future__ import annotations
 
+import io
 import json
-import os
-import subprocess
-import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import filmforge
+from filmforge.building.executor import Done, Failed, Lane, Message, Task
+from filmforge.building.worker import Worker
 from filmforge.language.seeds import further
+from filmforge.store import Store
+from tests.media import write_clip
+from tests.video_models.conftest import load
+from tests.video_models.test_loras import RANK, state, written
 from tests.video_models.tiny import save_pocket_like
 
 pytestmark = pytest.mark.slow
@@ -26,7 +32,7 @@ models:
   tiny: {use: pocket, weights: ./model, size: 64x32, steps: 2}
 model: tiny
 characters:
-  mira: {looks: a girl, photos: photos, lora: {rank: 4, steps: 8, learning_rate: 0.02}, likeness: 1, retry: 1}
+  mira: {looks: a girl, photos: photos, lora: {file: mira.safetensors}, likeness: 1, retry: 1}
 scenes:
   - id: a
     shots:
@@ -34,20 +40,37 @@ scenes:
 """
 
 
-def run(*arguments: object) -> list[Any]:
-    """The JSON objects that a command printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "filmforge", *map(str, arguments), "--json"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        timeout=590,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    if arguments[0] == "build":
-        return [json.loads(line) for line in done.stdout.splitlines()]
-    return [json.loads(done.stdout)]
+class InThisProcess:
+    """Carries steps out as a worker does, without a process of its own: torch is loaded once."""
+
+    def __init__(self, store: Path) -> None:
+        self._said = io.StringIO()
+        self.worker = Worker(Store(store), self._said)
+        self.ran: list[str] = []
+
+    def room(self, lane: Lane) -> int:
+        return 1
+
+    def expect(self, weights: str, texts: Sequence[str]) -> None: ...
+
+    def start(self, task: Task) -> None:
+        self.ran.append(task.kind)
+        self.worker.carry_out(asdict(task))
+
+    def wait(self, timeout: float) -> list[Message]:
+        lines = [json.loads(line) for line in self._said.getvalue().splitlines()]
+        self._said.seek(0)
+        self._said.truncate()
+        messages: list[Message] = []
+        for said in lines:
+            if said["is"] == "done":
+                outputs = {output: Path(path) for output, path in said["outputs"].items()}
+                messages.append(Done(said["name"], outputs, said["provenance"], said["seconds"]))
+            elif said["is"] == "failed":
+                messages.append(Failed(said["name"], said["message"], said["details"]))
+        return messages
+
+    def close(self) -> None: ...
 
 
 def test_a_film_that_asks_for_likeness(tmp_path: Path) -> None:
@@ -58,21 +81,26 @@ def test_a_film_that_asks_for_likeness(tmp_path: Path) -> None:
         blocks = np.random.default_rng(number).integers(0, 255, (4, 7, 3), dtype=np.uint8)
         image = Image.fromarray(blocks).resize((112, 64), Image.Resampling.NEAREST)
         image.save(tmp_path / f"photos/{number}.png")
+    write_clip(tmp_path / "photos/walk.mp4", frames=24, fps=24, sound=False)
+    written(tmp_path / "mira.safetensors", state(load("pocket", tmp_path / "model")), alpha=RANK)
     film = tmp_path / "film.yaml"
     film.write_text(FILM, encoding="utf-8")
-    events = run("build", film)
-    assert events[-1]["ran"] == {
-        "lora": 1, "render": 2, "base": 2, "likeness": 2, "pick": 1, "segment": 1, "cut": 1
-    }  # fmt: skip
-    assert any("mira's likeness is" in e.get("message", "") for e in events if e["event"] == "note")
-    (status,) = run("status", film)
-    found = status["shots"][0]["likeness"]
-    assert set(found["takes"]) == {"7", str(further(7, 1))}
-    values = {int(seed): take["mira"] for seed, take in found["takes"].items()}
-    assert values[found["take"]] == max(values.values())
-    (shown,) = run("show", film, "likeness/a/one@7")
-    told = shown["steps"][0]["likeness"]["mira"]
-    assert told["likeness"] == found["takes"]["7"]["mira"]
-    assert -1 <= told["base"] <= 1 and told["base"] != told["nearness"]
-    again = run("build", film)
-    assert again[-1]["ran"] == {}
+    project = filmforge.load(film)
+    executor = InThisProcess(project.store_root)
+    result = filmforge.build(project, executor=executor)
+    assert result.ok, result.done
+    ran = {"render": 2, "base": 2, "likeness": 2, "pick": 1, "segment": 1, "cut": 1}
+    assert dict(result.done.ran) == ran
+    plan = filmforge.plan(filmforge.load(film))
+    verdict = plan.verdicts["a/one"]
+    values = {seed: found["mira"] for seed, found in verdict.takes.items()}
+    assert set(values) == {7, further(7, 1)}
+    assert verdict.seed is not None and values[verdict.seed] == max(values.values())
+    record = plan.steps["likeness/a/one@7"].record
+    assert record is not None
+    told = record.provenance["likeness"]["mira"]
+    assert told["likeness"] == values[7]
+    assert told["base"] != told["nearness"], "the base is rendered without her LoRA"
+    again = InThisProcess(project.store_root)
+    assert filmforge.build(filmforge.load(film), executor=again).ok
+    assert again.ran == []
