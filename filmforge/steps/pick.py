@@ -16,7 +16,7 @@ def run(work: Work) -> None:
     """
     asked: dict[str, float] = work.params["asked"]
     takes = sorted(role for role in work.inputs if role.startswith("take."))
-    found = {}
+    found: dict[str, dict[str, float]] = {}
     for role in takes:
         report = json.loads(work.inputs[role.replace("take.", "likeness.", 1)].read_text(encoding="utf-8"))
         found[role] = {who: report[who]["likeness"] for who in asked}
