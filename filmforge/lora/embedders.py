@@ -46,7 +46,7 @@ class _Shipped:
     @torch.no_grad()
     def points(self, pictures: Sequence[Frame]) -> Tensor:
         values = torch.stack([_levels(_whole(picture, SIZE)) for picture in pictures]) * 2 - 1
-        found: Tensor = torch.cat([self._model(part) for part in values.split(_BATCH)])
+        found: Tensor = torch.cat([self._model(part) for part in _batches(values)])
         return found
 
 
@@ -80,7 +80,7 @@ class _Transformer:
     @torch.no_grad()
     def points(self, pictures: Sequence[Frame]) -> Tensor:
         values = torch.stack([self._seen(picture) for picture in pictures])
-        return functional.normalize(torch.cat([self._asked(part) for part in values.split(_BATCH)]), dim=1)
+        return functional.normalize(torch.cat([self._asked(part) for part in _batches(values)]), dim=1)
 
     def _seen(self, picture: Frame) -> Tensor:
         """The picture as the model reads it; the bars are 0 there, which is the mean of all pictures."""
@@ -124,6 +124,10 @@ class _Faces:
                 largest = max(faces, key=lambda f: (f.bbox[2] - f.bbox[0]) * (f.bbox[3] - f.bbox[1]))
                 found.append(torch.from_numpy(np.asarray(largest.normed_embedding, np.float32)))
         return torch.stack(found) if found else torch.zeros(0, 512)
+
+
+def _batches(values: Tensor) -> list[Tensor]:
+    return [values[at : at + _BATCH] for at in range(0, len(values), _BATCH)]
 
 
 def _side(said: Any) -> int | None:
