@@ -17,6 +17,7 @@ from filmforge.errors import FilmError, FilmforgeError, StoreError, UsageError, 
 from filmforge.language.film import Film
 from filmforge.language.load import load_text
 from filmforge.planning.deliveries import delivered_outputs
+from filmforge.planning.likeness import verdict_from
 from filmforge.planning.lock import Lock, PinnedWeights
 from filmforge.planning.step import Step
 from filmforge.project import Plan, Project, closure, plan
@@ -95,10 +96,13 @@ def build(
     on_event(PlannedEvent(counts["run"], counts["waits"], counts["cached"], planned.seconds))
     delivered: list[str] = []
     told: list[str] = []
+    measured: set[str] = set()
 
     def on_made(step: Step, record: Record) -> None:
         if mirror is not None:
             mirror.share(record)
+        if step.kind in ("likeness", "pick") and planned.steps[step.name].state != "cached":
+            measured.add(step.subject)
         if step.kind != "cut":
             return
         delivery = planned.outline.deliveries[step.subject]
@@ -150,6 +154,12 @@ def build(
             store.memo.put("times", planned.estimates.known)
             _remember_device(planned, scheduler)
         planned.world.remember()
+    for shot in (s for s in planned.outline.judged if s in measured):
+        verdict = verdict_from(planned.outline.judged[shot], scheduler.records, store)
+        if verdict.tried:
+            on_event(Noted(f"{shot}: take {verdict.seed} is in the cut, the likest of {len(verdict.takes)}"))
+        for words in verdict.short():
+            on_event(Noted(words))
     failed = tuple(f for f in scheduler.finished.values() if f.state == "failed")
     done = FilmDone(
         "failed" if failed else "built",
@@ -183,19 +193,27 @@ def _remember(
     from filmforge.building.unchanged import remember
 
     weights = [Path(m.weights.folder) for m in planned.world.models.values() if m.weights.folder]
+    embedders = [e.folder for e in planned.world.embedders.values() if e.folder]
     remember(
         planned.store,
         project.path,
         project.profile,
         project.overrides,
         sources=planned.world.read,
-        weights=[file for folder in weights for file in sorted(folder.rglob("*")) if file.is_file()],
+        weights=[
+            *(file for folder in weights for file in sorted(folder.rglob("*")) if file.is_file()),
+            *(file for where in embedders for file in _files_of(where)),
+        ],
         folders=sorted(planned.world.folders),
         results=list({blob.digest: None for record in records.values() for blob in record.outputs.values()}),
         outputs=delivered,
         told=told,
-        steps={name: p.step.kind for name, p in planned.steps.items()},
+        steps={name: p.step.kind for name, p in planned.steps.items() if name in records},
     )
+
+
+def _files_of(where: Path) -> list[Path]:
+    return sorted(where.iterdir()) if where.is_dir() else [where]
 
 
 def _remember_device(planned: Plan, scheduler: Scheduler) -> None:
@@ -217,6 +235,14 @@ def _weights_are_here(planned: Plan) -> None:
             f"{planned.project.path}. Without one, name a folder that has them: `weights: ./folder`; or build "
             "with --keep-going, which makes all that needs none"
         )
+    measured = any(p.step.kind == "likeness" for p in planned.resolution.stale())
+    lacking = [e for e in planned.world.embedders.values() if e.folder is None and e.repo]
+    if measured and lacking:
+        raise WeightsError(
+            f"the embedder {lacking[0].repo}, which measures likeness, is not on this machine. With a network: "
+            f"filmforge fetch {planned.project.path}. Without one, name a folder that has one: `embedder: ./folder`; or "
+            "build with --keep-going, which makes all that needs none"
+        )
 
 
 def _make_folder(folder: Path) -> None:
@@ -231,7 +257,7 @@ def _texts(planned: Plan) -> dict[str, list[str]]:
     texts: dict[str, list[str]] = {}
     for item in planned.resolution.stale():
         params = item.step.params
-        if item.step.kind == "render" and item.step.device:
+        if item.step.kind in ("render", "base") and item.step.device:
             texts.setdefault(params["model"]["weights"], []).extend((params["prompt"], params["negative"]))
     return {weights: list(dict.fromkeys(found)) for weights, found in texts.items()}
 
@@ -265,6 +291,9 @@ def _pin(project: Project, planned: Plan, locked: bool) -> None:
             continue  # nothing is known of them yet that could be pinned
         revision = project.film.model_named(name).revision if pin.commit else None
         weights[name] = PinnedWeights(model.facts.id, pin.digest, pin.repo, pin.commit, revision)
+    for name, embedder in planned.world.embedders.items():
+        if embedder.commit is not None:  # a hub id holds a slash, and so is no model's name
+            weights[name] = PinnedWeights("embedder", embedder.digest, embedder.repo, embedder.commit)
     after = Lock(weights, drawn_seeds(_as_written(project)))
     if after.text() == before.text() and not before.conflicted:
         return

@@ -20,6 +20,7 @@ from filmforge.language.film import Delivery, Film
 from filmforge.language.load import Loaded, load_with_source
 from filmforge.places import film_file, lock_of, state_name, store_of, trust_of
 from filmforge.planning.deliveries import Ledger, delivered_outputs, deliveries_of
+from filmforge.planning.likeness import Verdict, found_in, verdict_of
 from filmforge.planning.lock import read_lock
 from filmforge.planning.outline import Outline, outline
 from filmforge.planning.resolve import Planned, Refused, Resolution, resolve
@@ -103,7 +104,14 @@ class Plan:
 
     @property
     def notes(self) -> list[str]:
-        return [*self.outline.notes, *self.world.notes]
+        short = [words for verdict in self.verdicts.values() for words in verdict.short()]
+        return [*self.outline.notes, *self.world.notes, *short]
+
+    @cached_property
+    def verdicts(self) -> dict[str, Verdict]:
+        """What is known of the shots whose likeness is measured, by name, as far as their measurements are up to date."""
+        judged = self.outline.judged
+        return {shot: verdict_of(judged[shot], self.steps, self.store) for shot in judged}
 
     @cached_property
     def words(self) -> Words:
@@ -124,7 +132,13 @@ class Plan:
             "film": str(self.project.path),
             "profile": self.project.profile,
             "steps": [
-                p.to_json() | {"seconds": self.estimates.seconds(p.step) if p.state != "cached" else 0.0}
+                p.to_json()
+                | {"seconds": self.estimates.seconds(p.step) if p.state != "cached" else 0.0}
+                | (
+                    {"likeness": found_in(self.store, p.record)}
+                    if p.step.kind == "likeness" and p.record
+                    else {}
+                )
                 for p in self.steps.values()
             ],
             "totals": {
@@ -165,7 +179,14 @@ def plan(project: Project, *, only: Sequence[str] = (), refresh: Sequence[str] |
     delivered = {} if project.home else dict(state.get("delivered", {}))
     ledger = Ledger(delivered, project.folder, store.sources.digest, declared=bool(film.deliver))
     elsewhere = Elsewhere(store, None if refresh is None else _subjects(made, refresh))
-    resolution = resolve(wanted, store.records.find, store.records.get, last, elsewhere.refused)
+    resolution = resolve(
+        wanted,
+        store.records.find,
+        store.records.get,
+        last,
+        elsewhere.refused,
+        lambda record: found_in(store, record),
+    )
     for name, planned in resolution.steps.items():
         if planned.step.kind == "cut" and planned.record is not None:
             resolution.steps[name] = _delivered(planned, made.deliveries[planned.step.subject], ledger)
@@ -197,7 +218,7 @@ def _only(made: Outline, only: Sequence[str]) -> list[Step]:
     wanted = {
         step.name
         for step in made.steps.values()
-        if step.kind in ("render", "plate", "segment")
+        if step.kind in ("render", "plate", "segment", "likeness")
         and "~join" not in step.name
         and any(step.subject == name or step.subject.startswith(f"{name}/") for name in only)
     }
@@ -226,12 +247,12 @@ def _in_the_film(names: Sequence[str], known: Set[str], what: str) -> None:
 
 
 def closure(steps: Mapping[str, Step], wanted: Iterable[str]) -> list[Step]:
-    """The steps named and all they are made from, in the order of `steps`."""
+    """The steps named and all they are made from or may be spared by, in the order of `steps`."""
     reached = set(wanted)
     pending = list(reached)
     while pending:
-        for before in steps[pending.pop()].made_from():
-            if before not in reached:
+        for before in steps[pending.pop()].comes_after():
+            if before in steps and before not in reached:
                 reached.add(before)
                 pending.append(before)
     return [step for name, step in steps.items() if name in reached]

@@ -13,6 +13,7 @@ from typing import Any
 
 from filmforge.errors import StoreError
 from filmforge.language.seeds import seeds_of
+from filmforge.planning.likeness import verdict_from
 from filmforge.planning.step import Made, Source, Step
 from filmforge.planning.timeline import Placed
 from filmforge.project import Plan
@@ -32,7 +33,7 @@ def told(step: Step, record: Record) -> dict[str, Any]:
     """What is told of one result: its settings, model, LoRAs, versions, device, time, and revision of the film."""
     params, about = record.params, record.provenance
     said: dict[str, Any] = {}
-    if step.kind == "render":
+    if step.kind in ("render", "base"):
         said |= {name: params[name] for name in _SETTINGS if name in params}
     elif step.kind == "lora":
         said |= {name: params[name] for name in _TRAINING}
@@ -46,7 +47,7 @@ def told(step: Step, record: Record) -> dict[str, Any]:
     for role in ("start", "end"):
         if role in record.inputs:
             said[role] = _content(step, record, role)
-    for name in ("kept", "versions", "device", "device_name", "mix", "film"):
+    for name in ("kept", "versions", "device", "device_name", "mix", "likeness", "embedder", "pick", "film"):
         if name in about:
             said[name] = about[name]
     said = {name: _in_order(value) for name, value in said.items()}
@@ -112,7 +113,13 @@ def _shot(planned: Plan, placed: Placed, records: Mapping[str, Record]) -> dict[
         "picture": shot.kind,
     }
     if shot.kind == "prompt":
-        name = f"render/{placed.name}@{seeds_of(film, placed.scene, shot)[0]}"
+        seed = seeds_of(film, placed.scene, shot)[0]
+        judged = planned.outline.judged.get(placed.name)
+        if judged is not None:
+            verdict = verdict_from(judged, records, planned.store)
+            seed = seed if verdict.seed is None else verdict.seed
+            said["likeness"] = verdict.to_json()
+        name = f"render/{placed.name}@{seed}"
         record = records[name]
         # How long the shot is, and how many frames were rendered for it, are two numbers.
         rendered = told(planned.outline.steps[name], record)

@@ -1,4 +1,4 @@
-"""Makes the shipped weights from nothing: draw, VAE, latents, transformer, export.
+"""Makes the shipped weights from nothing: draw, VAE, latents, transformer, export; and the embedder of likeness.
 
     python -m pocket.make                 # some hours on two cores, minutes on one GPU
     python -m pocket.make --minutes 20    # a rough pocket, to see the recipe work
@@ -54,6 +54,7 @@ def main() -> None:
         _run("pocket.prepare", kind, "0", str(SHARDS[kind]))
     _run("pocket.prepare", "statistics")
     launch("pocket.train_transformer", str(minutes * 0.6), workers=workers)
+    _run("pocket.train_embedder")
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ def work_in(step: Step) -> float:
     """How much work a step is, in its kind's own unit: frames times sampling steps, training steps, or frames."""
     params = step.params
     match step.kind:
-        case "render":
+        case "render" | "base":
             return float(params["frames"] * max(1, params.get("steps", 1)))
         case "lora":
             return float(params["steps"])

@@ -19,6 +19,7 @@ from filmforge.building.estimates import Estimates
 from filmforge.building.events import Finished, Noted, OnEvent, Previewed, Progressed, Started
 from filmforge.building.executor import Done, Executor, Failed, Lane, Message, Progress, Shown, Task, Warned
 from filmforge.errors import StoreError
+from filmforge.planning.likeness import found_in
 from filmforge.planning.resolve import Planned, Refused, digests_of
 from filmforge.planning.step import Made, Source, Step
 from filmforge.store import Store
@@ -70,6 +71,7 @@ class Scheduler:
         self.finished: dict[str, Finished] = {}
         self.made: dict[str, str] = {}
         self.mirror = mirror
+        self._spared: set[str] = set()  # steps that turned out to be needless
         self._answered: set[str] = set()  # steps that the mirror was asked for
         self._asking: dict[str, list[str]] = {}  # key -> steps whose result the mirror is asked for
         self._order = {name: index for index, name in enumerate(planned)}
@@ -151,7 +153,9 @@ class Scheduler:
     def _key(self, name: str) -> tuple[str, dict[str, str]]:
         """The key of a step whose inputs are all there, and their digests by role."""
 
-        def output_of(made: Made) -> str:
+        def output_of(made: Made) -> str | None:
+            if made.step in self._spared:
+                return None
             return self.records[made.step].outputs[made.output].digest
 
         known = self._keys.get(name)
@@ -164,6 +168,9 @@ class Scheduler:
     def _settle(self) -> None:
         """Accept what turned out to be made: its inputs came out as before, or another build made it."""
         new, self._new = self._new, set()
+        for name in [name for name in new if self._needless(name)]:
+            new.discard(name)
+            self._spare(name)
         found = [name for name in new if self._known(name) is not None]
         # Results from before this build; those that it makes itself are left alone by `gc` anyway.
         self.claim([self._key(name)[0] for name in found])
@@ -176,6 +183,28 @@ class Scheduler:
                 continue
             # A step planned to run although its result is known had its delivered file missing or damaged.
             self._accept(name, record, "ran" if self.planned[name].record is not None else "cached", 0.0)
+
+    def _needless(self, name: str) -> bool:
+        """Whether what a step was to be better than turned out good enough."""
+        unless = self.planned[name].step.unless
+        if unless is None:
+            return False
+        records = [self.records[before] for before in unless.measured if before in self.records]
+        spared = self._spared.intersection(unless.measured)
+        return bool(spared) or any(unless.reached(found_in(self.store, record)) for record in records)
+
+    def _spare(self, name: str) -> None:
+        self._spared.add(name)
+        self._finish(Finished(name, self.planned[name].step.kind, "skipped"))
+        self._settled(name)
+
+    def _settled(self, name: str) -> None:
+        """Count a step off those that its followers wait for."""
+        for successor in self.graph.successors(name) if self.graph else ():
+            if self.planned[successor].state != "cached":
+                self._missing[successor] -= 1
+                if self._missing[successor] == 0:
+                    self._new.add(successor)
 
     def _ask_or_make(self, name: str) -> None:
         """Ask the mirror for a result that is not here, once; without one, the step is to be made."""
@@ -220,7 +249,7 @@ class Scheduler:
             held.close()
             self._new.add(name)
             return
-        inputs = {role: self._path(step, role) for role in step.inputs}
+        inputs = {role: self._path(step, role) for role in digests}
         hints = {**step.hints, "anew": True} if planned.anew else step.hints
         if step.device and self._lacked:
             hints = {**hints, "lacked": {weights: dict(gb) for weights, gb in self._lacked.items()}}
@@ -338,11 +367,7 @@ class Scheduler:
         self.records[name] = record
         self.made[name] = record.key
         self._finish(Finished(name, step.kind, "ran" if state == "ran" else "cached", seconds))
-        for successor in self.graph.successors(name) if self.graph else ():
-            if self.planned[successor].state != "cached":
-                self._missing[successor] -= 1
-                if self._missing[successor] == 0:
-                    self._new.add(successor)
+        self._settled(name)
 
     def _fail(self, name: str, message: str) -> None:
         self._failed = True
@@ -360,11 +385,11 @@ def _weights(step: Step) -> dict[str, Any]:
 
 
 def graph_of(steps: Iterable[Step]) -> nx.DiGraph[str]:
-    """The steps as a graph: an edge from each step to those made from it."""
+    """The steps as a graph: an edge from each step to those made from it, or spared by it."""
     import networkx as nx
 
     graph: nx.DiGraph[str] = nx.DiGraph()
     for step in steps:
         graph.add_node(step.name)
-        graph.add_edges_from((before, step.name) for before in step.made_from())
+        graph.add_edges_from((before, step.name) for before in step.comes_after())
     return graph

@@ -16,16 +16,18 @@ from filmforge.cli.options import film_options, load_project, required_film
 def fetch(
     film: Path, profile: str | None, overrides: tuple[str, ...], store: Path | None, dry_run: bool
 ) -> None:
-    """Download the weights that the film's models need. Afterwards all works without a network."""
+    """Download the weights that the film's models and its embedder need. Afterwards all works without a network."""
     import shutil
 
     from filmforge.project import plan
+    from filmforge.video_models.embedder_weights import fetch_embedder
     from filmforge.video_models.published import published
     from filmforge.video_models.weights import fetch as download
 
     planned = plan(load_project(film, profile, overrides, store))
     absent = [m for m in planned.world.models.values() if m.weights.folder is None and m.weights.repo]
-    if not absent:
+    embedders = [e for e in planned.world.embedders.values() if e.folder is None and e.repo]
+    if not absent and not embedders:
         click.echo("all weights that the film needs are on this machine")
         return
     for model in absent:
@@ -44,3 +46,8 @@ def fetch(
             declared = planned.project.film.model_named(model.name)
             found = download(facts, pin.repo, pin.commit or declared.revision)
             click.echo(f"{model.name}: here, at commit {found.commit}")
+    for embedder in embedders:
+        assert embedder.repo is not None
+        click.echo(f"embedder: {embedder.repo}")
+        if not dry_run:
+            click.echo(f"embedder: here, at commit {fetch_embedder(embedder.repo, embedder.commit)}")

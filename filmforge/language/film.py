@@ -440,6 +440,10 @@ class Film(Part):
     characters: dict[Id, Annotated[Character, shorthand("looks", Character)]] = Field(
         default_factory=dict, description="those who keep their looks from shot to shot"
     )
+    embedder: Words | None = Field(
+        default=None,
+        description="what compares pictures for likeness: pocket, arcface, or a folder or hub id of DINO or CLIP",
+    )
     styles: dict[Id, Annotated[Style, shorthand("prompt", Style)]] = Field(
         default_factory=dict, description="looks that shots share"
     )

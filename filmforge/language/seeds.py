@@ -34,6 +34,15 @@ def seeds_of(film: Film, scene: Scene, shot: Shot) -> tuple[int, tuple[int, ...]
     return picked, takes
 
 
+def further(seed: int, number: int) -> int:
+    """The `number`th further seed (from 1) of a take whose likeness falls short, from 0 to 2**31 - 1.
+
+    Drawn from the take's own seed, so that another name of the shot or another seed of the film changes nothing.
+    """
+    text = f"filmforge.further/1\n{seed}\n{number}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") & 0x7FFF_FFFF
+
+
 def drawn_seeds(film: Film) -> dict[str, int]:
     """The seeds that were drawn, by the full names of the generated shots that declare none."""
     return {

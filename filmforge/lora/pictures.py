@@ -60,6 +60,14 @@ def _film_clips(path: Path, facts: Facts, training: LoraFacts) -> list[Frame]:
     return [np.stack([np.asarray(cover(frame, size)) for frame in window]) for window in windows]
 
 
+def frames_of_clip(path: Path, fps: Fraction = Fraction(2), limit: int = 40) -> list[Frame]:
+    """Frames of a short clip, `fps` a second. MediaError for what is none."""
+    frames = _at_rate(path, fps, limit)
+    if not frames:
+        raise MediaError(f"{path}: neither a picture nor a clip with frames in it")
+    return frames
+
+
 def _at_rate(path: Path, fps: Fraction, limit: int) -> list[Frame]:
     """The first `limit` frames shown at the moments n / fps."""
     import av

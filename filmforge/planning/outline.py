@@ -14,10 +14,12 @@ from typing import Any, Protocol
 from filmforge.language.film import Delivery, End, Film, LoraFile, Scene, Shot, Start
 from filmforge.language.prompt import compose_negative, compose_prompt
 from filmforge.language.seeds import seeds_of
+from filmforge.planning.likeness import Judged, judged_characters, judging
 from filmforge.planning.models import ResolvedModel
 from filmforge.planning.step import Input, Made, Source, Step
 from filmforge.planning.timeline import Caption, Placed, Timeline, frames_of, lay_out, samples
 from filmforge.planning.training import training_step
+from filmforge.video_models.embedder_weights import FoundEmbedder
 
 
 class Surroundings(Protocol):
@@ -31,6 +33,7 @@ class Surroundings(Protocol):
     def seen(self, path: str, kind: str) -> None: ...
     def heard(self, path: str) -> None: ...
     def lora_misfit(self, path: str, model: ResolvedModel) -> str | None: ...
+    def embedder(self, model: ResolvedModel) -> FoundEmbedder: ...
     def refuse(self, where: str, message: str) -> None: ...
     def refuse_file(self, path: str, message: str) -> None: ...
 
@@ -44,6 +47,8 @@ class Outline:
     steps: dict[str, Step] = field(default_factory=dict)
     deliveries: dict[str, Delivery] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    judged: dict[str, Judged] = field(default_factory=dict)
+    """The shots whose takes are held against a character's photos, by name."""
 
     def add(self, step: Step) -> Step:
         return self.steps.setdefault(step.name, step)
@@ -178,11 +183,30 @@ class _Pictures:
         affinity = "" if model.drawn else f"{model.name} {[entry['who'] for entry in loras]}"
         hints = model.hints
         picked, seeds = seeds_of(film, scene, shot)
-        for seed in dict.fromkeys((*seeds, picked)):
-            name = f"render/{placed.name}@{seed}"
-            params = {**shared, "seed": seed}
-            self.into.add(Step("render", name, params, inputs, placed.name, affinity, hints))
-        return Made(f"render/{placed.name}@{picked}")
+        takes = [
+            self.into.add(
+                Step(
+                    "render",
+                    f"render/{placed.name}@{seed}",
+                    {**shared, "seed": seed},
+                    inputs,
+                    placed.name,
+                    affinity,
+                    hints,
+                )
+            )
+            for seed in dict.fromkeys((*seeds, picked))
+        ]
+        judged = judged_characters(film, prompt.characters, loras)
+        if not judged:
+            return Made(f"render/{placed.name}@{picked}")
+        steps, verdict, picture = judging(
+            takes, picked, judged, self.about, model, placed.shot.pick is not None
+        )
+        for step in steps:
+            self.into.add(step)
+        self.into.judged[placed.name] = verdict
+        return picture
 
     def _given(self, placed: Placed, given: Start | End, name: str) -> Input:
         """The picture that the shot starts from or ends with; the step that takes it from another shot is `name`."""

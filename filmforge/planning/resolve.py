@@ -7,8 +7,8 @@ waits, since that may come out byte-equal; it runs for certain only if something
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from filmforge.planning import reasons
@@ -18,6 +18,7 @@ from filmforge.store.records import Record
 State = Literal["cached", "run", "waits"]
 Find = Callable[[str], Record | None]
 Refused = Callable[[Step, Record], str | None]
+Found = Callable[[Record], Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,8 @@ class Resolution:
     """Every step of an outline by name, in order, with its state."""
 
     steps: dict[str, Planned] = field(default_factory=dict)
+    spared: set[str] = field(default_factory=set)
+    """Steps that are needless: what they were to be better than is good enough."""
 
     def stale(self) -> list[Planned]:
         return [p for p in self.steps.values() if p.state != "cached"]
@@ -72,12 +75,14 @@ def resolve(
     peek: Find,
     last: Mapping[str, str],
     refused: Refused = lambda step, record: None,
+    found: Found = lambda record: {},
 ) -> Resolution:
     """Decide the state of each of `steps`, given in an order in which each follows what it is made from.
 
     `find` gives the record of a key whose outputs are all in the store; `peek` gives a record even if they are
     not. `last` maps a step's name to the key under which it was made last, for the reasons. `refused` says why a
-    result that is there does not count, if it does not; its step is made anew.
+    result that is there does not count, if it does not; its step is made anew. `found` reads the record of a
+    `likeness` step: a step that is needless by what was found is left out, also of what others are made from.
     """
     result = Resolution()
 
@@ -86,6 +91,15 @@ def resolve(
         return planned.record.outputs[made.output].digest if planned.record else None
 
     for step in steps:
+        if result.spared.intersection(step.made_from()) or step.unless is not None:
+            step = without(step, result.spared)
+            needless = _needless(step, result, found)
+            if needless:
+                result.spared.add(step.name)
+                continue
+            if needless is None:
+                result.steps[step.name] = Planned(step, "waits", tuple(_doubts(step, result)))
+                continue
         known = digests_of(step, output_of)
         before = last.get(step.name)
         if len(known) == len(step.inputs):
@@ -112,6 +126,31 @@ def resolve(
             step, state, (*own, *([] if own == [reasons.NEVER_MADE] else waits)), anew=reason is not None
         )
     return result
+
+
+def without(step: Step, spared: Collection[str]) -> Step:
+    """The step, made from what is left of its inputs when those are spared."""
+    inputs = {r: i for r, i in step.inputs.items() if not (isinstance(i, Made) and i.step in spared)}
+    return replace(step, inputs=inputs)
+
+
+def _needless(step: Step, result: Resolution, found: Found) -> bool | None:
+    """Whether the step is spared; None where that is not known yet."""
+    if step.unless is None:
+        return False
+    records = [result.steps[name].record for name in step.unless.measured if name not in result.spared]
+    if len(records) < len(step.unless.measured):
+        return True  # one before it was spared, and so is this one
+    if any(record is not None and step.unless.reached(found(record)) for record in records):
+        return True
+    return None if None in records else False
+
+
+def _doubts(step: Step, result: Resolution) -> Iterator[str]:
+    assert step.unless is not None
+    for name in step.unless.measured:
+        if result.steps[name].record is None:
+            yield f"only if {name} falls short"
 
 
 def _because(

@@ -16,6 +16,9 @@ from filmforge.store.encoding import digest_of
 FORMATS: Mapping[str, int] = {
     "lora": 1,
     "render": 1,
+    "base": 1,
+    "likeness": 1,
+    "pick": 1,
     "frame": 1,
     "plate": 1,
     "segment": 1,
@@ -24,7 +27,7 @@ FORMATS: Mapping[str, int] = {
 }
 """The version of each kind's output format. Raised only when older outputs could not be read any more."""
 
-DEVICE_KINDS = frozenset({"lora", "render"})
+DEVICE_KINDS = frozenset({"lora", "render", "base"})
 """Kinds that need a model on a device; all others need FFmpeg and a processor."""
 
 
@@ -48,6 +51,22 @@ Input = Source | Made
 
 
 @dataclass(frozen=True, slots=True)
+class Enough:
+    """When a step is needless: when one of the `likeness` steps `measured` found all that is asked.
+
+    `asked` is the least likeness by character. Nothing of it enters a key: what a step makes, if it is made, is the
+    same whatever it was made for.
+    """
+
+    measured: tuple[str, ...]
+    asked: Mapping[str, float]
+
+    def reached(self, found: Mapping[str, float]) -> bool:
+        """Whether what one take was found to be is enough."""
+        return all(found.get(who, 0.0) >= least for who, least in self.asked.items())
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One thing to make.
 
@@ -65,6 +84,8 @@ class Step:
     affinity: str = ""
     hints: Mapping[str, Any] = field(default_factory=dict)
     """What helps to carry the step out and changes nothing of its result: where weights lie, work to expect."""
+    unless: Enough | None = None
+    """What makes the step needless; it is not carried out before that is known."""
 
     @property
     def device(self) -> bool:
@@ -74,6 +95,10 @@ class Step:
     def made_from(self) -> list[str]:
         """The names of the steps whose outputs this one uses, each once, in the order of the inputs."""
         return list(dict.fromkeys(i.step for i in self.inputs.values() if isinstance(i, Made)))
+
+    def comes_after(self) -> list[str]:
+        """The names of the steps whose fate must be known first: those it is made from, and those it may be spared by."""
+        return [*dict.fromkeys((*self.made_from(), *(self.unless.measured if self.unless else ())))]
 
     def key(self, digests: Mapping[str, str]) -> str:
         """The step's key, given the content digest of each input by role. Hexadecimal SHA-256."""

@@ -9,6 +9,7 @@ from filmforge.language.load import Loaded
 from filmforge.planning.models import ResolvedModel
 from filmforge.planning.step import Step
 from filmforge.video_models import quantizing
+from filmforge.video_models.embedder_weights import missing_package
 from filmforge.video_models.facts import UNQUANTIZED, facts_for
 
 
@@ -17,7 +18,8 @@ def unsupported(loaded: Loaded, models: Iterable[ResolvedModel], steps: Iterable
 
     `models` are those that render or train something in this plan, `steps` what it would do.
     """
-    found = [*_found(loaded, models), *_untrained(steps)]
+    planned = list(steps)
+    found = [*_found(loaded, models), *_untrained(planned), *_unmeasured(planned)]
     return [loaded.problem(where, message) for where, message in found]
 
 
@@ -40,6 +42,13 @@ def _untrained(steps: Iterable[Step]) -> Iterator[tuple[str, str]]:
             )
 
 
+def _unmeasured(steps: Iterable[Step]) -> Iterator[tuple[str, str]]:
+    for step in steps:
+        if step.kind == "likeness" and (wrong := missing_package(step.params["embedder"])):
+            yield "embedder", wrong
+            return
+
+
 def _found(loaded: Loaded, models: Iterable[ResolvedModel]) -> Iterator[tuple[str, str]]:
     film = loaded.film
     for model in models:
@@ -54,8 +63,3 @@ def _found(loaded: Loaded, models: Iterable[ResolvedModel]) -> Iterator[tuple[st
         problem = refusal(film.store)
         if problem is not None:
             yield "store", problem
-    for who, character in film.characters.items():
-        if character.likeness is not None:
-            yield f"characters.{who}.likeness", "likeness cannot be measured yet; remove the line"
-        if character.retry:
-            yield f"characters.{who}.retry", "further seeds cannot be judged by likeness yet; remove the line"

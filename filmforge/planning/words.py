@@ -18,6 +18,9 @@ MOST_WORDS = 12
 _VERBS = {
     "lora": ("is trained", "may be trained"),
     "render": ("renders", "may render"),
+    "base": ("renders", "may render"),
+    "likeness": ("is measured", "may be measured"),
+    "pick": ("is picked", "may be picked"),
     "frame": ("is taken", "may be taken"),
     "plate": ("is drawn", "may be drawn"),
     "segment": ("is encoded", "may be encoded"),
@@ -105,6 +108,12 @@ class Words:
             case "render":
                 several = self._takes[step.subject] > 1
                 return step.subject + (f", take {step.params['seed']}," if several else "")
+            case "base":
+                return f"{step.subject} without its characters' LoRAs, seed {step.params['seed']},"
+            case "likeness":
+                return f"the likeness of {step.subject}, take {step.name.rsplit('@', 1)[1]},"
+            case "pick":
+                return f"the take of {step.subject}"
             case "frame":
                 return (
                     f"the frame that {step.subject} {'ends' if step.name.endswith('~end') else 'starts'} with"
@@ -128,6 +137,8 @@ class Words:
             if step.kind == "render" and step.subject in self._drawn:  # so that another name is another shot
                 return f"it was never made (its seed, {step.params['seed']}, is drawn from its name)"
             return "it was never made"
+        if reason.startswith("only if likeness/"):
+            return f"only if take {reason.partition('@')[2].split()[0]} falls short"
         if reason.startswith("environment: "):
             return f"it came from another {reason.replace(': ', ' (', 1)})"
         return reason
@@ -215,7 +226,7 @@ def change(name: str, reason: Reason, *, text: bool, unit: str = "") -> str:
 
 def _named(step: Step, path: str) -> str:
     if path == "size":
-        return "the model's picture size" if step.kind == "render" else "the film's size"
+        return "the model's picture size" if step.kind in ("render", "base") else "the film's size"
     if path == "join":
         return "kind of join"
     if track := _TRACK(path):
@@ -246,11 +257,15 @@ def _role(role: str) -> str:
     name, _, of = role.partition(".")
     if name == "lora":
         return f"{of}'s LoRA"
+    if name in ("take", "likeness"):
+        what = "take" if name == "take" else "the likeness of take"
+        return f"{what} {of.rsplit('.', 1)[-1]}"
     if of == "grade":
         return "its grade" if name == "picture" else "the next shot's grade"
     words = {
         "start": "its start frame",
         "end": "its end frame",
+        "base": "the picture without the LoRAs",
         "picture": "its picture",
         "next": "the next shot's picture",
         "mix": "the sound",

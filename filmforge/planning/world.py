@@ -6,7 +6,7 @@ Every answer that costs reading is remembered by content, so that a second plan 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -18,6 +18,7 @@ from filmforge.planning.lock import Lock
 from filmforge.planning.models import Pinned, ResolvedModel, resolve_model
 from filmforge.planning.step import Source
 from filmforge.store import Store
+from filmforge.video_models.embedder_weights import OFFICIAL, SHIPPED, FoundEmbedder, find_embedder
 from filmforge.video_models.facts import facts_of
 
 PHOTOS = frozenset({".png", ".jpg", ".jpeg", ".webp"})
@@ -43,6 +44,8 @@ class World:
     broken: list[Problem] = field(default_factory=list)
     read: dict[str, str] = field(default_factory=dict)
     folders: set[str] = field(default_factory=set)
+    embedders: dict[str, FoundEmbedder] = field(default_factory=dict)
+    """Those that measure likeness in this film, by what it calls them."""
     _models: dict[str, ResolvedModel] = field(default_factory=dict)
     _media: dict[str, Any] | None = None
     _changed: bool = False
@@ -136,6 +139,23 @@ class World:
         return mismatch(
             header, model.facts, Weights(model.facts.id, folder, pin.repo, pin.commit, pin.digest)
         )
+
+    def embedder(self, model: ResolvedModel) -> FoundEmbedder:
+        """What compares the pictures of `model`: the film's embedder, else the one that knows what the model draws."""
+        name = self.film.embedder or (SHIPPED if model.facts.id == "pocket" else OFFICIAL)
+        if name not in self.embedders:
+            locked = self.lock.weights.get(name)
+            commit = locked.commit if locked else None
+            try:
+                found = find_embedder(name, self.beside, commit=commit, hasher=self.store.sources.digest)
+            except WeightsError as error:
+                self.refuse("embedder", str(error))
+                found = FoundEmbedder(name, None)
+            if found.digest is None and locked is not None and locked.digest:
+                # What was measured elsewhere holds, though nothing can be measured here.
+                found = replace(found, digest=locked.digest)
+            self.embedders[name] = found
+        return self.embedders[name]
 
     def refuse(self, where: str, message: str) -> None:
         """Note something wrong at `where` in the film; all such are raised together when the outline is done."""

@@ -26,7 +26,7 @@ _FRAMES = frozenset(
     {"lasts", "from", "to", "dissolve", "wipe", "fade", "at", "fade_in", "fade_out", "roll", "handles"}
 )
 _OF_CUT = ("size", "fps", "music", "credits", "loudness", "captions", "handles", "deliver")
-_OF_FILM = ("title", "seed", "negative", "model", "style", "store")
+_OF_FILM = ("title", "seed", "negative", "model", "embedder", "style", "store")
 
 
 @dataclass(frozen=True, slots=True)

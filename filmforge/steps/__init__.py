@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from filmforge.errors import FilmforgeError
 from filmforge.steps.work import Work
 
-BUILT_IN = ("lora", "render", "frame", "plate", "segment", "mix", "cut")
+BUILT_IN = ("lora", "render", "base", "likeness", "pick", "frame", "plate", "segment", "mix", "cut")
 ENTRY_POINTS = "filmforge.steps"
 """Other packages add kinds under this entry point group: the kind's name, and a module with `run(work)`."""
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from filmforge.errors import WeightsError
 from filmforge.video_models.facts import Facts
 
-_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
@@ -83,7 +83,7 @@ def find(
     beside = film_dir / source
     if source.startswith(("./", "../", "/")) or beside.is_dir():
         return _checked(facts, beside.resolve(), hasher)
-    if not _HUB_ID.fullmatch(source):
+    if not HUB_ID.fullmatch(source):
         raise WeightsError(f"weights '{source}': neither a folder beside the film nor a hub id (owner/name)")
     return _in_hub_cache(facts, source, revision or facts.revision or "main", hasher)
 
@@ -117,15 +117,22 @@ def fetch(
     return Weights(facts.id, found.folder, repo, Path(folder).name, found.digest)
 
 
-def _in_hub_cache(facts: Facts, repo: str, revision: str, hasher: Callable[[Path], str]) -> Weights:
-    """Look `repo` up in the hub's cache, whose layout is documented, without importing its client."""
+def hub_snapshot(repo: str, revision: str) -> tuple[str | None, Path | None]:
+    """The commit that `revision` of `repo` is in the hub's cache, and where that lies; None for what is not known.
+
+    The cache's layout is documented; the hub's client is not imported for it. Nothing says that the folder is whole.
+    """
     home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
     cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub") / f"models--{repo.replace('/', '--')}"
     reference = cache / "refs" / revision
     commit = revision if _COMMIT.fullmatch(revision) else None
     if commit is None and reference.is_file():
         commit = reference.read_text().strip()
-    folder = cache / "snapshots" / commit if commit else None
+    return commit, cache / "snapshots" / commit if commit else None
+
+
+def _in_hub_cache(facts: Facts, repo: str, revision: str, hasher: Callable[[Path], str]) -> Weights:
+    commit, folder = hub_snapshot(repo, revision)
     # A snapshot that was broken off has an index and lacks weights: it counts as not there, to be fetched.
     if folder is None or _missing(folder):
         return Weights(facts.id, None, repo, commit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from filmforge.language.seeds import drawn, drawn_seeds, seeds_of
+from filmforge.language.seeds import drawn, drawn_seeds, further, seeds_of
 
 from .conftest import film_with, read
 
@@ -35,3 +35,9 @@ def test_takes_and_picks() -> None:
     found = [seeds_of(film, scene, shot) for scene, shot in film.shots()[:5]]
     assert found == [(4, (3, 4, 5)), (3, (3, 4)), (4, (3, 4)), (9, (9,)), (own, (own,))]
     assert drawn_seeds(film) == {"sea/e": own}
+
+
+def test_a_further_seed_never_changes() -> None:
+    """It comes from the take's own seed alone, so that a renamed shot tries the same ones."""
+    assert further(7, 1) == 543314089
+    assert len({further(seed, number) for seed in range(10) for number in range(1, 10)}) == 90

@@ -23,11 +23,11 @@ scenes:
 
 
 @pytest.fixture
-def refused(write_film: Callable[[str], Path]) -> Callable[[str, str], list[str]]:
+def refused(write_film: Callable[[str], Path]) -> Callable[..., list[str]]:
     """The sentences that the plan of a film refuses it with."""
 
-    def of(use: str, mira: str = "trigger: mira") -> list[str]:
-        plan = filmforge.plan(filmforge.load(write_film(FILM.format(use=use, mira=mira))))
+    def of(use: str, mira: str = "trigger: mira", more: str = "") -> list[str]:
+        plan = filmforge.plan(filmforge.load(write_film(more + FILM.format(use=use, mira=mira))))
         return [str(problem) for problem in plan.refused]
 
     return of
@@ -71,3 +71,14 @@ def test_a_precision_whose_package_is_missing(refused: Callable[..., list[str]])
     assert refused("pocket, precision: fp8") == []
     (said,) = refused("pocket, precision: nf4")
     assert "pip install bitsandbytes" in said
+
+
+def test_faces_without_their_package(
+    refused: Callable[..., list[str]], photo_folder: Callable[..., str]
+) -> None:
+    """Known before anything runs, at the line that names it."""
+    measured = f"photos: {photo_folder()}, likeness: 0.5"
+    assert refused("pocket", measured) == []
+    (said,) = refused("pocket", measured, "embedder: arcface")
+    assert "`arcface` needs the package insightface, which is not installed" in said
+    assert "film.yaml:2:" in said

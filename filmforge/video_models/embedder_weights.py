@@ -1,0 +1,137 @@
+"""Finds the embedder that measures likeness on this machine, and says by digest which it is; without torch or network.
+
+It is `pocket` (ships with filmforge, and knows its paper theatre only), `arcface` (faces, through the package
+insightface, whose models one has put there oneself), or a model that transformers loads: a folder, or a hub id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from filmforge.errors import WeightsError
+from filmforge.video_models.weights import HUB_ID, hub_snapshot, sha256_of
+
+SHIPPED = "pocket"
+ARCFACE = "arcface"
+TRANSFORMERS = "transformers"
+OFFICIAL = "facebook/dinov2-base"
+"""Where a film names none and its model draws photographs: self-supervised, Apache-2.0, 86 million parameters
+(https://huggingface.co/facebook/dinov2-base)."""
+_PACK = Path(".insightface") / "models" / "buffalo_l"
+"""Where insightface keeps its models in the home folder, and which of them it uses by default."""
+_READ = ("config.json", "preprocessor_config.json")
+
+
+@dataclass(frozen=True, slots=True)
+class FoundEmbedder:
+    """An embedder: its kind, its weights' digest, and where they are; `folder` is None while they are not here."""
+
+    kind: str
+    digest: str | None
+    folder: Path | None = None
+    repo: str | None = None
+    commit: str | None = None
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What stands for it in a key."""
+        return {"kind": self.kind, "weights": self.digest or f"{self.repo}@{self.commit or 'unresolved'}"}
+
+
+def find_embedder(
+    name: str,
+    film_dir: Path,
+    *,
+    commit: str | None = None,
+    hasher: Callable[[Path], str] = sha256_of,
+    home: Path | None = None,
+) -> FoundEmbedder:
+    """Where the embedder called `name` is: `pocket`, `arcface`, a folder as for weights, or a hub id.
+
+    `commit` is the one that a lock pins. Raises WeightsError for what is neither, and for a folder without one.
+    """
+    if name == SHIPPED:
+        file = Path(str(resources.files("filmforge"))) / "weights" / "likeness.safetensors"
+        return FoundEmbedder(SHIPPED, hasher(file), file)
+    if name == ARCFACE:
+        folder = (home or Path.home()) / _PACK
+        files = sorted(folder.glob("*.onnx")) if folder.is_dir() else []
+        return FoundEmbedder(ARCFACE, _digest(files, hasher) if files else None, folder if files else None)
+    beside = film_dir / name
+    if name.startswith(("./", "../", "/")) or beside.is_dir():
+        folder = beside.resolve()
+        if wrong := _wrong(folder):
+            raise WeightsError(f"embedder: {folder} {wrong}")
+        return FoundEmbedder(TRANSFORMERS, _digest(_files(folder), hasher), folder)
+    if not HUB_ID.fullmatch(name):
+        raise WeightsError(
+            f"embedder '{name}': neither '{SHIPPED}' nor '{ARCFACE}', nor a folder beside the film, nor a hub id "
+            f"such as {OFFICIAL}"
+        )
+    commit, snapshot = hub_snapshot(name, commit or "main")
+    if snapshot is None or _wrong(snapshot):
+        return FoundEmbedder(TRANSFORMERS, None, None, name, commit)
+    return FoundEmbedder(TRANSFORMERS, _digest(_files(snapshot), hasher), snapshot, name, commit)
+
+
+def missing_package(identity: Mapping[str, Any]) -> str | None:
+    """Why an embedder cannot be used here, for want of a package or of what only that can fetch; None where it can."""
+    if identity["kind"] != ARCFACE:
+        return None
+    if find_spec("insightface") is None:
+        return (
+            "`arcface` needs the package insightface, which is not installed: pip install 'filmforge[faces]'; or name "
+            f"another embedder, such as {OFFICIAL}"
+        )
+    if identity["weights"].endswith("@unresolved"):
+        return (
+            f"`arcface` needs insightface's models in ~/{_PACK}; insightface puts them there the first time that "
+            "FaceAnalysis() is made with a network (mind their licence: research only)"
+        )
+    return None
+
+
+def fetch_embedder(repo: str, commit: str | None) -> str:
+    """Download an embedder into the hub's cache; the commit. Needs a network."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        folder = snapshot_download(
+            repo, revision=commit or "main", allow_patterns=["*.json", "*.safetensors"]
+        )
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise WeightsError(f"embedder: {repo} could not be fetched: {first}") from error
+    if wrong := _wrong(Path(folder)):
+        raise WeightsError(f"embedder: {repo} {wrong}")
+    return Path(folder).name
+
+
+def _wrong(folder: Path) -> str:
+    """What keeps a folder from being an embedder that transformers loads safely; empty when nothing does."""
+    if not folder.is_dir():
+        return "does not exist, or is not a folder"
+    for name in _READ:
+        if not (folder / name).is_file():
+            return f"lacks {name}, so it is not a picture model in transformers' layout"
+    if not any(folder.glob("*.safetensors")):
+        return "holds no *.safetensors; a pickle can run code and is never read (save_pretrained writes safetensors)"
+    return ""
+
+
+def _files(folder: Path) -> list[Path]:
+    return [*(folder / name for name in _READ), *sorted(folder.glob("*.safetensors"))]
+
+
+def _digest(files: list[Path], hasher: Callable[[Path], str]) -> str:
+    total = hashlib.sha256(b"filmforge.embedder/1\n")
+    for path in files:
+        total.update(f"{path.name}\0{hasher(path)}\n".encode())
+    return total.hexdigest()
