@@ -123,7 +123,7 @@ class World:
 
     def lora_misfit(self, path: str, model: ResolvedModel) -> str | None:
         """Why the LoRA file at `path` does not fit `model`, naming both bases; None where it fits."""
-        from filmforge.video_models.lora_file import mismatch, read_header
+        from filmforge.video_models.lora_file import PEFT_CONFIG, mismatch, read_header
         from filmforge.video_models.weights import Weights
 
         try:
@@ -131,11 +131,27 @@ class World:
         except LoraError as error:
             self.refuse_file(path, str(error).replace(str(self.folder / path), path))
             return None
+        if header.lacks_config and not (self.folder / path).with_name(PEFT_CONFIG).is_file():
+            return f"{path}: peft keeps its alpha in {PEFT_CONFIG}, which is not beside it; put it there"
         pin = model.weights
         folder = Path(pin.folder) if pin.folder else None
         return mismatch(
             header, model.facts, Weights(model.facts.id, folder, pin.repo, pin.commit, pin.digest)
         )
+
+    def lora_config(self, path: str) -> dict[str, Any] | None:
+        """What peft wrote beside the LoRA file at `path` of its scale, if the file does not say it itself."""
+        from filmforge.video_models.lora_file import PEFT_CONFIG, peft_config, read_header
+
+        try:
+            if not read_header(self.folder / path).lacks_config:
+                return None
+            beside = str(PurePosixPath(path).with_name(PEFT_CONFIG))
+            self.source(beside)  # so that a change of it is noticed
+            return peft_config(self.folder / path)
+        except LoraError as error:
+            self.refuse_file(path, str(error).replace(str(self.folder / path), path))
+            return None
 
     def refuse(self, where: str, message: str) -> None:
         """Note something wrong at `where` in the film; all such are raised together when the outline is done."""

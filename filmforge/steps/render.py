@@ -105,7 +105,10 @@ def _sample(
     given = after.get("after") or work.digests.get("start")
     positive, *negative = text_embeddings(work, model, texts, start=start, given=given, size=(width, height))
     model.set_loras(
-        [LoraUse(work.inputs[f"lora.{entry['who']}"], entry["weight"]) for entry in params["loras"]]
+        [
+            LoraUse(work.inputs[f"lora.{entry['who']}"], entry["weight"], entry.get("config"))
+            for entry in params["loras"]
+        ]
     )
     latents = model.sample(
         positive=positive,

@@ -65,7 +65,8 @@ class Facts:
     the weights come with filmforge or there are none. `settings` are further numbers that decide pixels, by
     the names that the family's class knows them by; they enter the key of a render. `versions` maps the name of
     a release to what differs there from these facts, field by field. `model` names the class that renders, as
-    `module:Class`; `trains` says whether a LoRA can be trained.
+    `module:Class`; `trains` says whether a LoRA can be trained. `layout` is the architecture's key in
+    `lora_names.LAYOUTS`, by which LoRAs are read whose modules are not named as diffusers names them.
     """
 
     id: str
@@ -99,6 +100,7 @@ class Facts:
     settings: Mapping[str, Setting] = field(default_factory=lambda: MappingProxyType({}))
     versions: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
     model: str = ""
+    layout: str = ""
     trains: bool = False
     unfinished: str = ""
     sources: tuple[str, ...] = ()
