@@ -132,6 +132,7 @@ class World:
             self.refuse_file(path, str(error).replace(str(self.folder / path), path))
             return None
         if header.lacks_config and not (self.folder / path).with_name(PEFT_CONFIG).is_file():
+            self.folders.add(str(PurePosixPath(path).parent))  # so that one put there is noticed
             return f"{path}: peft keeps its alpha in {PEFT_CONFIG}, which is not beside it; put it there"
         pin = model.weights
         folder = Path(pin.folder) if pin.folder else None
@@ -147,6 +148,9 @@ class World:
             if not read_header(self.folder / path).lacks_config:
                 return None
             beside = str(PurePosixPath(path).with_name(PEFT_CONFIG))
+            if not (self.folder / beside).resolve().is_relative_to(self.folder.resolve()):
+                self.refuse_file(path, f"{beside} leads out of the project folder; put the file itself there")
+                return None
             self.source(beside)  # so that a change of it is noticed
             return peft_config(self.folder / path)
         except LoraError as error:

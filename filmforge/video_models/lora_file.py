@@ -163,8 +163,7 @@ def mismatch(header: LoraHeader, facts: Facts, weights: Weights) -> str | None:
     if declared := lora_bases.says_otherwise(header.metadata, facts.layout):
         return f"{header.path}: made for {declared}, as its metadata says, and the model is {facts.id}"
     modules = lora_bases.modules_of(header.keys.values(), layout) if layout else []
-    if layout and not modules:
-        theirs = lora_bases.title_of(header.shapes) or "another kind of model"
+    if layout and not modules and (theirs := lora_bases.title_of(header.shapes)):
         return f"{header.path}: made for {theirs}, and the model is {facts.id}: none of its modules is in it"
     if facts.boundary is None and any(key.expert == "transformer_2" for key in header.keys.values()):
         return f"{header.path}: made for a model of two experts, and {facts.id} has one"
