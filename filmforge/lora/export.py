@@ -64,9 +64,8 @@ def opened(path: Path, low: Path | None = None, *, family: str | None = None) ->
     first = _opened(path, family)
     if low is None:
         own = first.header.metadata.get(EXPERT)
-        if own is None or None not in first.parts:
-            return first
-        return Lora(first.header, {own: first.parts[None]}, _back(first.metadata), first.layout)
+        parts = {own: first.parts[None]} if own in _NOISE and None in first.parts else first.parts
+        return Lora(first.header, parts, _back(first.metadata), first.layout)
     second = _opened(low, family)
     halves: Parts = {}
     for half, expert in ((first, "transformer"), (second, "transformer_2")):
@@ -77,7 +76,7 @@ def opened(path: Path, low: Path | None = None, *, family: str | None = None) ->
             )
         halves[expert] = half.parts[None]
     ours, theirs = _back(first.metadata), _back(second.metadata)
-    shared = {key: value for key, value in ours.items() if theirs.get(key) == value}
+    shared = {key: value for key, value in ours.items() if theirs.get(key) == value and key != _RANGE}
     if first.header.made_here and {"filmforge.base_digest", "filmforge.format"} - set(shared):
         raise LoraError(f"{path} and {low}: they are not two parts of one LoRA: their bases are not the same")
     return Lora(first.header, halves, shared, first.layout)
@@ -101,7 +100,7 @@ def _opened(path: Path, family: str | None) -> Lora:
 
 def _back(metadata: Mapping[str, str]) -> dict[str, str]:
     """The metadata of the file that an export was made from."""
-    found = {key: value for key, value in metadata.items() if key not in (PARTS, EXPERT, _KEPT, _RANGE)}
+    found = {key: value for key, value in metadata.items() if key not in (PARTS, EXPERT, _KEPT)}
     if _KEPT in metadata:
         found[ADAPTER_METADATA] = metadata[_KEPT]
     return found

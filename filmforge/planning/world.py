@@ -136,9 +136,10 @@ class World:
             return f"{path}: peft keeps its alpha in {PEFT_CONFIG}, which is not beside it; put it there"
         pin = model.weights
         folder = Path(pin.folder) if pin.folder else None
-        return mismatch(
+        found = mismatch(
             header, model.facts, Weights(model.facts.id, folder, pin.repo, pin.commit, pin.digest)
         )
+        return found and found.replace(str(self.folder / path), path)
 
     def lora_config(self, path: str) -> dict[str, Any] | None:
         """What peft wrote beside the LoRA file at `path` of its scale, if the file does not say it itself."""

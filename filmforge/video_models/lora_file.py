@@ -86,7 +86,7 @@ class LoraHeader:
         """
         if boundary is None:
             return None
-        if said := self.metadata.get(EXPERT):
+        if (said := self.metadata.get(EXPERT)) in ("transformer", "transformer_2"):
             return said
         try:
             low, high = map(float, self.metadata.get("modelspec.timestep_range", "").split(","))

@@ -212,7 +212,7 @@ class TestFiles:
         )
         self.status(run, write_film, text, "keeps its alpha in adapter_config.json")
         (self.tmp / "adapter_config.json").write_text("[]")
-        write_lora(self.tmp / "a.safetensors", {}, prefix="base_model.model.", width=216)
+        write_lora(self.tmp / "a.safetensors", {}, prefix="base_model.model.", width=192)
         self.status(run, write_film, text, "peft's configuration of the LoRA cannot be read")
 
 
