@@ -77,7 +77,7 @@ def modules_of(keys: Iterable[Key], layout: Layout) -> list[str]:
     """The modules in diffusers' names that `layout` knows of those that a file names."""
     found: dict[str, None] = {}
     for key in keys:
-        place = layout.place(key.module, joined=key.joined)
+        place = layout.place(key.module, joined=key.joined) if key.side == "down" else None
         for module in place.modules if place else ():
             found[module] = None
     return list(found)
@@ -117,5 +117,5 @@ def layouts_of(keys: Mapping[str, Key]) -> list[str]:
     return [
         name
         for name, layout in LAYOUTS.items()
-        if all(layout.place(key.module, joined=key.joined) for key in keys.values())
+        if all(layout.place(key.module, joined=key.joined) for key in keys.values() if key.side == "down")
     ]

@@ -167,6 +167,8 @@ def mismatch(header: LoraHeader, facts: Facts, weights: Weights) -> str | None:
         return f"{header.path}: made for {theirs}, and the model is {facts.id}: none of its modules is in it"
     if facts.boundary is None and any(key.expert == "transformer_2" for key in header.keys.values()):
         return f"{header.path}: made for a model of two experts, and {facts.id} has one"
+    if facts.layout == "wan" and any(module.endswith(".add_k_proj") for module in modules):
+        return f"{header.path}: made for Wan 2.1 image to video, whose attention to the picture {facts.id} does not have"
     own = next((base for base in lora_bases.BASES if facts.id in base.families), None)
     official = own.width if own and weights.repo in (None, facts.weights) else None
     width = _attention_width(weights) or official

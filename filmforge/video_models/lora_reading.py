@@ -85,7 +85,7 @@ def read(
             raise LoraError(
                 f"{where}: {module.module} has rank {down.shape[0]} on one side and {up.shape[1]} on the other"
             )
-        if not all(bool(value.isfinite().all()) for value in sides.values()):
+        if not all(bool(value.float().isfinite().all()) for value in sides.values()):
             raise LoraError(f"{where}: it holds numbers that are not finite")
         pair = Pair(down, up, _alpha(module, sides.get("alpha"), down.shape[0], said, header, where))
         place = layout.place(module.module, joined=module.joined) if layout else None
