@@ -64,7 +64,9 @@ def opened(path: Path, low: Path | None = None, *, family: str | None = None) ->
     first = _opened(path, family)
     if low is None:
         own = first.header.metadata.get(EXPERT)
-        parts = {own: first.parts[None]} if own in _NOISE and None in first.parts else first.parts
+        parts: Parts = first.parts
+        if own in _NOISE and None in parts:
+            parts = {own: parts[None]}
         return Lora(first.header, parts, _back(first.metadata), first.layout)
     second = _opened(low, family)
     halves: Parts = {}
