@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from filmforge.errors import LoraError
@@ -157,7 +158,7 @@ def _placed(
         raise LoraError(
             f"{where}: made for another base: {rows} rows are not those of {', '.join(place.modules)}"
         )
-    chunks = dict(zip(place.modules, up.split(sizes), strict=True))
+    chunks = dict(zip(place.modules, torch.split(up, sizes), strict=True))
     if (
         split is None
         or sum(rank for _, rank in split) != pair.rank
@@ -196,7 +197,5 @@ def configuration(pairs: Mapping[str, Pair]) -> dict[str, Any]:
 
 def swapped(up: Tensor) -> Tensor:
     """The rows of `up`, the second half before the first."""
-    import torch
-
     first, second = up.chunk(2)
     return torch.cat([second, first])
