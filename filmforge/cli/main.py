@@ -21,6 +21,7 @@ COMMANDS = {
     "build": "Train what is missing, render what changed, assemble the cut.",
     "why": "Why a step is, or is not, up to date.",
     "train": "Train only one character's LoRAs.",
+    "lora": "What is in a LoRA file, and the same LoRA for ComfyUI, diffusers or a film.",
     "fetch": "Download the weights that the film needs; afterwards all works offline.",
     "take": "Render a fresh take of a shot.",
     "pick": "Choose the take that is in the cut.",

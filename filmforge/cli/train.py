@@ -1,11 +1,11 @@
-"""`filmforge train`: only one character's LoRAs, or a look at the photos that they are made from."""
+"""`filmforge train`: only one character's LoRAs, a look at the photos they are made from, and their export."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,7 +21,7 @@ from filmforge.cli.options import (
 if TYPE_CHECKING:
     from filmforge.language.film import Character
     from filmforge.photos.reviewing import Review
-    from filmforge.project import Plan
+    from filmforge.project import Plan, Project
     from filmforge.video_models.family import LoraFacts
 
 
@@ -44,6 +44,18 @@ if TYPE_CHECKING:
     help="With --photos: a captioning model (BLIP or GIT, as safetensors) that writes {caption}.",
 )
 @json_option
+@click.option(
+    "--export",
+    "to",
+    type=click.Choice(["comfyui", "diffusers"]),
+    help="Then write them as files for this tool.",
+)
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The folder to export to; out/loras beside the film if absent.",
+)
 def train(
     film: Path,
     character: str,
@@ -55,14 +67,20 @@ def train(
     template: str | None,
     captioner: Path | None,
     as_json: bool,
+    to: Any,
+    into: Path | None,
 ) -> None:
     """Train CHARACTER's LoRAs, one for each model that renders them, where they are missing or stale.
+
+    With --export, files that ComfyUI or diffusers reads are written as well; see `filmforge lora` for files made
+    elsewhere.
 
     \b
     filmforge train film.yaml mira
     filmforge train film.yaml mira --photos
     filmforge train film.yaml mira --photos --caption "{trigger}, {looks}, by day"
     filmforge train film.yaml mira --photos --captioner ./blip
+    filmforge train film.yaml mira --export comfyui
     """
     from filmforge.errors import UsageError
     from filmforge.language.nearest import nearest
@@ -71,6 +89,12 @@ def train(
 
     if (template is not None or captioner is not None) and not photos:
         raise UsageError("--caption and --captioner write captions and train nothing; add --photos")
+    if photos and to is not None:
+        raise UsageError("--photos trains nothing, and so there is nothing to --export; give one of the two")
+    if into is not None and to is None:
+        raise UsageError(
+            "--into is the folder of --export: say for which tool, --export comfyui or diffusers"
+        )
     project = load_project(film, profile, overrides, store)
     if character not in project.film.characters:
         near = nearest(character, project.film.characters)
@@ -104,6 +128,8 @@ def train(
             result = build(project, only=only, steps=names, on_event=on_event)
     if not result.ok:
         sys.exit(1)
+    if to is not None:
+        _export(project, only, names, to, into or project.folder / "out" / "loras")
 
 
 def _look(
@@ -158,3 +184,21 @@ def _tell(found: Review) -> None:
     what = f"warnings for {faulty} of them" if faulty else "no warnings"
     click.echo(f"{len(found.photos)} photos of {found.who}, {what}; the sheet is {found.sheet}")
     click.echo(f"not judged: {NOT_JUDGED}")
+
+
+def _export(project: Project, only: tuple[str, ...], names: list[str], to: Any, into: Path) -> None:
+    """Write the LoRAs of the steps `names`, which are made, into a folder in the format `to`."""
+    from filmforge.lora.export import opened, write
+    from filmforge.project import plan
+
+    planned = plan(project, only=only)
+    for name in names:
+        found = planned.steps[name]
+        assert found.record is not None  # the build has just made it, or found it
+        lora = opened(planned.store.blobs.path(found.record.outputs["main"].digest))
+        for path in write(lora, to, into, found.step.subject):
+            click.echo(
+                json.dumps({"event": "exported", "step": name, "file": str(path)})
+                if as_json
+                else f"written: {path}"
+            )

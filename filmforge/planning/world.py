@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filmforge.errors import LoraError, MediaError, Problem, WeightsError
 from filmforge.language.film import Film
@@ -20,6 +20,9 @@ from filmforge.planning.step import Source
 from filmforge.store import Store
 from filmforge.video_models.embedder_weights import OFFICIAL, SHIPPED, FoundEmbedder, find_embedder
 from filmforge.video_models.facts import facts_of
+
+if TYPE_CHECKING:
+    from filmforge.video_models.lora_file import LoraHeader
 
 PHOTOS = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 CLIPS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".gif"})
@@ -47,6 +50,10 @@ class World:
     embedders: dict[str, FoundEmbedder] = field(default_factory=dict)
     """Those that measure likeness in this film, by what it calls them."""
     _models: dict[str, ResolvedModel] = field(default_factory=dict)
+    # A LoRA may be on every shot, and taking its keys apart takes a while.
+    _headers: dict[str, LoraHeader | None] = field(default_factory=dict)
+    _misfits: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    _configs: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     _media: dict[str, Any] | None = None
     _changed: bool = False
 
@@ -126,19 +133,59 @@ class World:
 
     def lora_misfit(self, path: str, model: ResolvedModel) -> str | None:
         """Why the LoRA file at `path` does not fit `model`, naming both bases; None where it fits."""
-        from filmforge.video_models.lora_file import mismatch, read_header
+        if (path, model.name) not in self._misfits:
+            self._misfits[path, model.name] = self._misfit(path, model)
+        return self._misfits[path, model.name]
+
+    def _misfit(self, path: str, model: ResolvedModel) -> str | None:
+        from filmforge.video_models.lora_file import PEFT_CONFIG, mismatch
         from filmforge.video_models.weights import Weights
 
-        try:
-            header = read_header(self.folder / path)
-        except LoraError as error:
-            self.refuse_file(path, str(error).replace(str(self.folder / path), path))
+        if (header := self._header(path)) is None:
             return None
+        if header.lacks_config and not (self.folder / path).with_name(PEFT_CONFIG).is_file():
+            self.folders.add(str(PurePosixPath(path).parent))  # so that one put there is noticed
+            return f"{path}: peft keeps its alpha in {PEFT_CONFIG}, which is not beside it; put it there"
         pin = model.weights
         folder = Path(pin.folder) if pin.folder else None
-        return mismatch(
+        found = mismatch(
             header, model.facts, Weights(model.facts.id, folder, pin.repo, pin.commit, pin.digest)
         )
+        return found and found.replace(str(self.folder / path), path)
+
+    def lora_config(self, path: str) -> dict[str, Any] | None:
+        """What peft wrote beside the LoRA file at `path` of its scale, if the file does not say it itself."""
+        if path not in self._configs:
+            self._configs[path] = self._config(path)
+        return self._configs[path]
+
+    def _config(self, path: str) -> dict[str, Any] | None:
+        from filmforge.video_models.lora_file import PEFT_CONFIG, peft_config
+
+        if (header := self._header(path)) is None or not header.lacks_config:
+            return None
+        beside = str(PurePosixPath(path).with_name(PEFT_CONFIG))
+        if not (self.folder / beside).resolve().is_relative_to(self.folder.resolve()):
+            self.refuse_file(path, f"{beside} leads out of the project folder; put the file itself there")
+            return None
+        self.source(beside)  # so that a change of it is noticed
+        try:
+            return peft_config(self.folder / path)
+        except LoraError as error:
+            self.refuse_file(path, str(error).replace(str(self.folder / beside), beside))
+            return None
+
+    def _header(self, path: str) -> LoraHeader | None:
+        """What the LoRA file at `path` says of itself; None, and refused, where it is none."""
+        from filmforge.video_models.lora_file import read_header
+
+        if path not in self._headers:
+            try:
+                self._headers[path] = read_header(self.folder / path)
+            except LoraError as error:
+                self._headers[path] = None
+                self.refuse_file(path, str(error).replace(str(self.folder / path), path))
+        return self._headers[path]
 
     def embedder(self, model: ResolvedModel) -> FoundEmbedder:
         """What compares the pictures of `model`: the film's embedder, else the one that knows what the model draws."""

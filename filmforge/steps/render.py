@@ -113,7 +113,10 @@ def _sample(
     watch = _watch(work, model, (width, height), note)
     work.stage = "sampling"
     model.set_loras(
-        [LoraUse(work.inputs[f"lora.{entry['who']}"], entry["weight"]) for entry in params["loras"]]
+        [
+            LoraUse(work.inputs[f"lora.{entry['who']}"], entry["weight"], entry.get("config"))
+            for entry in params["loras"]
+        ]
     )
     with model.cached(params.get("settings")):
         latents = model.sample(

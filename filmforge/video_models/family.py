@@ -65,9 +65,10 @@ class Facts:
     the weights come with filmforge or there are none. `settings` are further numbers that decide pixels, by
     the names that the family's class knows them by; they enter the key of a render. `versions` maps the name of
     a release to what differs there from these facts, field by field. `model` names the class that renders, as
-    `module:Class`; `trains` says whether a LoRA can be trained. `last_frame`
-    says that the class also takes the picture that a clip ends with, as `end`; `first_block_cache` that its pipelines tell
-    diffusers' caches which of a step's passes is which (`cache_context`).
+    `module:Class`; `trains` says whether a LoRA can be trained. `last_frame` says that the class also takes the
+    picture that a clip ends with, as `end`; `first_block_cache` that its pipelines tell diffusers' caches which of a
+    step's passes is which (`cache_context`). `layout` is the architecture's key in `lora_names.LAYOUTS`, by which
+    LoRAs are read whose modules are not named as diffusers names them.
     """
 
     id: str
@@ -103,6 +104,7 @@ class Facts:
     settings: Mapping[str, Setting] = field(default_factory=lambda: MappingProxyType({}))
     versions: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
     model: str = ""
+    layout: str = ""
     trains: bool = False
     unfinished: str = ""
     sources: tuple[str, ...] = ()

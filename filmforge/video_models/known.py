@@ -57,6 +57,7 @@ _POCKET = Facts(
         buckets=False,
     ),
     model="filmforge.video_models.wan:WanModel",
+    layout="wan",
     trains=True,
     sources=("made for filmforge: the drawn world it was trained on and the training are in pocket/",),
 )
@@ -89,6 +90,7 @@ _WAN_5B = Facts(
         prior_captions=PRIOR,
     ),
     model="filmforge.video_models.wan:WanModel",
+    layout="wan",
     trains=True,
     sources=(
         f"{_WAN_CONFIGS}/wan_ti2v_5B.py: 24 fps, 121 frames, shift 5, 50 steps, guidance 5, VAE 4x16x16",
@@ -128,6 +130,7 @@ _WAN_T2V = Facts(
         start_frame=0.0,
     ),
     model="filmforge.video_models.wan_a14b:WanA14BModel",
+    layout="wan",
     trains=True,
     sources=(
         f"{_WAN_CONFIGS}/wan_t2v_A14B.py: shift 12, 40 steps, boundary 0.875, guidance 3 (low) and 4 (high)",
@@ -172,6 +175,7 @@ _WAN_I2V = Facts(
         start_frame=0.0,
     ),
     model="filmforge.video_models.wan_a14b:WanA14BModel",
+    layout="wan",
     trains=True,
     sources=(
         f"{_WAN_CONFIGS}/wan_i2v_A14B.py: shift 5, 40 steps, boundary 0.900, guidance 3.5 for both experts",
@@ -227,6 +231,7 @@ _HUNYUAN = Facts(
         }
     ),
     model="filmforge.video_models.hunyuan:HunyuanModel",
+    layout="hunyuan",
     trains=True,
     sources=(
         "https://github.com/Tencent-Hunyuan/HunyuanVideo: 129 frames at 720x1280, 24 fps, 50 steps, embedded "
@@ -270,6 +275,7 @@ _MOCHI = Facts(
     fewest_steps=2,
     schedule="its noise levels are linear at first and quadratic then, whatever the size",
     model="filmforge.video_models.mochi:MochiModel",
+    layout="mochi",
     trains=True,
     sources=(
         "https://github.com/genmoai/mochi: 480x848, 30 fps, up to 5.4 s, 64 steps, guidance 4.5, "
@@ -355,6 +361,7 @@ _LTX = Facts(
         }
     ),
     model="filmforge.video_models.ltx:LTXModel",
+    layout="ltx",
     trains=True,
     sources=(
         "https://huggingface.co/Lightricks/LTX-Video: frames 8k+1, at most 257; sizes a multiple of 32",

@@ -4,6 +4,7 @@ processes that are really killed."""
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import random
@@ -101,6 +102,22 @@ class TestWhole:
             assert abs(float(audio.duration * audio.time_base) - 54 / 24) <= 1 / 24
             assert (video.codec_context.name, video.codec_context.pix_fmt) == ("h264", "yuv420p")
             assert audio.codec_context.sample_rate == 48_000
+
+    def test_the_lora_goes_out_and_comes_back(
+        self, project: Path, undisturbed: dict[str, str], tmp_path: Path
+    ) -> None:
+        """`train --export` trains nothing anew; what `lora --to filmforge` makes of the export is the stored file."""
+        film, out = project / "film.yaml", tmp_path / "out"
+        said, _ = (
+            process := filmforge("train", film, "mira", "--export", "comfyui", "--into", out)
+        ).communicate()
+        assert process.returncode == 0, said
+        exported = out / "mira@tiny.comfyui.safetensors"
+        assert f"written: {exported}" in said
+        said, _ = (process := filmforge("lora", exported, "--to", "filmforge")).communicate(timeout=200)
+        assert process.returncode == 0, said
+        back = hashlib.sha256((out / "mira@tiny.film.safetensors").read_bytes()).hexdigest()
+        assert back == undisturbed["lora/mira@tiny"]
 
     def test_renders_are_equal_when_made_again(
         self, project: Path, undisturbed: dict[str, str], tmp_path: Path

@@ -234,6 +234,19 @@ class TestLoraFiles:
         worn.build()
         assert worn.kinds() == {"render": 1, "segment": 2, "cut": 1}
 
+    def test_what_peft_wrote_beside_it(self, worn: Studio) -> None:
+        """The alpha of peft's file stands beside it: another alpha renders what wears it, other words render nothing."""
+        (worn.folder / "loras/plain.safetensors").write_bytes(safetensors(("base_model.model.x.lora_A",)))
+        beside = worn.folder / "loras/adapter_config.json"
+        beside.write_text('{"r": 1, "lora_alpha": 2}')
+        worn.build()
+        beside.write_text('{"r": 1, "lora_alpha": 2, "inference_mode": true}')
+        worn.build()
+        assert worn.ran == set()
+        beside.write_text('{"r": 1, "lora_alpha": 4}')
+        worn.build()
+        assert worn.kinds() == {"render": 1, "segment": 2, "cut": 1}
+
 
 class TestWeights:
     def test_the_same_elsewhere(self, studio: Studio) -> None:

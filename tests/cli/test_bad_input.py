@@ -203,15 +203,29 @@ class TestFiles:
         assert ended.status == 0
         assert "without a LoRA" in ended.out
 
+    def test_lora_of_peft_alone(self, write_film: WriteFilm, run: Run) -> None:
+        """Without the file that peft writes beside it, its strength is not known; one that is no table is named."""
+        write_lora(self.tmp / "a.safetensors", {}, prefix="base_model.model.")
+        text = (
+            "characters: {o: {looks: x, lora: {file: a.safetensors}}}\n"
+            + SHOTS % '{id: one, prompt: "{o}", lasts: 1s}'
+        )
+        self.status(run, write_film, text, "keeps its alpha in adapter_config.json")
+        (self.tmp / "adapter_config.json").write_text("[]")
+        write_lora(self.tmp / "a.safetensors", {}, prefix="base_model.model.", width=192)
+        self.status(run, write_film, text, "peft's configuration of the LoRA cannot be read")
 
-def write_lora(path: Path, metadata: dict[str, str]) -> None:
-    """A LoRA file of one module, whose shapes fit no model of ours."""
-    shape = [4, 3072]
+
+def write_lora(
+    path: Path, metadata: dict[str, str], *, prefix: str = "transformer.", width: int = 3072
+) -> None:
+    """A LoRA file of one module, whose shapes fit no model of ours unless it is as wide."""
+    shape = [4, width]
     size = 4 * shape[0] * shape[1]
     header: dict[str, Any] = {"__metadata__": {"rank": "4", "alpha": "4", **metadata}}
     for index, name in enumerate(("lora_A", "lora_B")):
         sides = shape if index == 0 else shape[::-1]
-        key = f"transformer.blocks.0.attn1.to_q.{name}.weight"
+        key = f"{prefix}blocks.0.attn1.to_q.{name}.weight"
         header[key] = {"dtype": "F32", "shape": sides, "data_offsets": [index * size, (index + 1) * size]}
     text = json.dumps(header).encode()
     path.write_bytes(struct.pack("<Q", len(text)) + text + b"\0" * (2 * size))
