@@ -129,7 +129,7 @@ def train(
     if not result.ok:
         sys.exit(1)
     if to is not None:
-        _export(project, only, names, to, into or project.folder / "out" / "loras")
+        _export(project, only, names, to, into or project.folder / "out" / "loras", as_json)
 
 
 def _look(
@@ -186,7 +186,9 @@ def _tell(found: Review) -> None:
     click.echo(f"not judged: {NOT_JUDGED}")
 
 
-def _export(project: Project, only: tuple[str, ...], names: list[str], to: Any, into: Path) -> None:
+def _export(
+    project: Project, only: tuple[str, ...], names: list[str], to: Any, into: Path, as_json: bool
+) -> None:
     """Write the LoRAs of the steps `names`, which are made, into a folder in the format `to`."""
     from filmforge.lora.export import opened, write
     from filmforge.project import plan
