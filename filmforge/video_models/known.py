@@ -46,14 +46,16 @@ _POCKET = Facts(
     memory=MappingProxyType({"fp32": 1.0, "bf16": 1.0, "fp16": 1.0}),
     lora=LoraFacts(
         rank=16,
-        steps=450,
+        steps=360,
         learning_rate=1e-3,
         targets=_WAN_TARGETS,
         size=(160, 96),
         frames=9,
         batch=8,
         warmup=20,
+        prior=0.125,
         prior_captions=POCKET_PRIOR,
+        prior_frames=9,  # moving: held to stills alone, a character learned from photos stops walking
         buckets=False,
     ),
     model="filmforge.video_models.wan:WanModel",
