@@ -57,7 +57,7 @@ class Measuring(TrivialExecutor):
 def carried_out(task: Task, folder: Path) -> Mapping[str, Path]:
     work = Work(
         task.kind, task.name, task.params, {r: Path(p) for r, p in task.inputs.items()}, task.digests, {},
-        folder, folder, None, Session(), lambda *_: None, print,  # type: ignore[arg-type]
+        folder, folder, folder, None, Session(), lambda *_: None, print, lambda *_: None,  # type: ignore[arg-type]
     )  # fmt: skip
     pick.run(work)
     return work.outputs

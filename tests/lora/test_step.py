@@ -62,6 +62,7 @@ def work_of(model: WanModel, place: Path, count: int, said: list[str], notes: li
         session=Session(held={"base": base, "model": model, "release": None}),
         report=lambda done, total, note: notes.append(f"{done}/{total} {note}"),
         warn=said.append,
+        show=lambda picture, done, total: None,
     )
 
 
