@@ -5,13 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: film test setup check format generated pocket pocket-report benchmarks faults clean
+.PHONY: film test rows setup check format generated pocket pocket-report benchmarks faults clean
 
 film: $(READY)  ## set up, and build projects/lantern
 	$(BIN)/filmforge build projects/lantern/film.yaml
 
 test: $(READY)  ## set up, and run the tests
 	$(BIN)/python -m pytest
+
+rows: $(READY)  ## what runs again, every row of it, on a real pocket film: a quarter of an hour
+	$(BIN)/python -m pytest --all-rows tests/building/test_rows_on_pocket.py
 
 setup: $(READY)
 

@@ -11,6 +11,11 @@ import pytest
 WriteFilm = Callable[[str], Path]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--all-rows`: every row of what runs again on a real pocket film, which takes a quarter of an hour."""
+    parser.addoption("--all-rows", action="store_true", help="every row of what runs again on a pocket film")
+
+
 @pytest.fixture
 def write_film(tmp_path: Path) -> WriteFilm:
     """Writes `film.yaml` from the text given, under `filmforge: 1`, and returns its path."""

@@ -17,7 +17,13 @@ class TestKept:
     def test_the_last_that_has_kept_half_of_the_gain(self) -> None:
         """A character is still learned where the loss has turned: later is better, until most of the gain is lost."""
         low, later = measured(20, 0.40, 0.30, 0.20), measured(30, 0.50, 0.40, 0.30)
-        of = [measured(0, 0.9, 0.8, 0.7), measured(10, 0.6, 0.5, 0.4), low, later, measured(40, 0.80, 0.70, 0.60)]
+        of = [
+            measured(0, 0.9, 0.8, 0.7),
+            measured(10, 0.6, 0.5, 0.4),
+            low,
+            later,
+            measured(40, 0.80, 0.70, 0.60),
+        ]
         assert kept(of) == later
         assert curve(*of).reason == (
             "step 30 of 40: on held-out photos it has 80% of the most that was gained, at step 20 (loss 0.4000, there "
