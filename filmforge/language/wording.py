@@ -23,25 +23,31 @@ _PATTERNS = {
 }
 
 
+_TAGS = frozenset({"<path>", "<by model>", "<file>", "<training>", "<sound>", "<word>"})
+"""What the film's unions call their members; pydantic puts it into the location of an error."""
+
+
 def report(wrong: ValidationError, data: Any, reading: Reading) -> None:
     """Report each error of a validation of `data` to `reading`, at its path in the film."""
     for error in wrong.errors(include_url=False):
-        path, of_key = _path(error["loc"])
+        path, of_key = _path(error)
         reading.fail(path, "".join(_said(error, path, of_key, data, reading)))
 
 
 def places(wrong: ValidationError) -> tuple[set[Path], set[Path]]:
     """The paths of values that are wrong, and those of entries whose names are."""
-    found = [_path(error["loc"]) for error in wrong.errors(include_url=False, include_input=False)]
+    found = [_path(error) for error in wrong.errors(include_url=False, include_input=False)]
     return {path for path, of_key in found if not of_key}, {path for path, of_key in found if of_key}
 
 
-def _path(location: tuple[int | str, ...]) -> tuple[Path, bool]:
-    """The path in the film at pydantic's location, and whether it is the key there that is wrong."""
-    # Tags of unions are written <so>; the last step is [key] where a key of a mapping is meant.
+def _path(error: ErrorDetails) -> tuple[Path, bool]:
+    """The path in the film of pydantic's error, and whether it is the key there that is wrong."""
+    # The last step is [key] where a key of a mapping is meant; an unknown key may look like a tag.
+    location = error["loc"]
     of_key = bool(location) and location[-1] == "[key]"
     steps = location[:-1] if of_key else location
-    return tuple(step for step in steps if not (isinstance(step, str) and step.startswith("<"))), of_key
+    unknown = len(steps) - 1 if error["type"] == "extra_forbidden" else -1
+    return tuple(step for n, step in enumerate(steps) if step not in _TAGS or n == unknown), of_key
 
 
 def _said(error: ErrorDetails, path: Path, of_key: bool, data: Any, reading: Reading) -> Iterator[str]:

@@ -77,20 +77,26 @@ class Set:
         result = filmforge.build(filmforge.load(self.film, profile=profile), executor=self.crew)
         assert result.ok, result.done
         ran = dict(result.done.ran)
-        started = Counter(kind for kind in self.crew.started if kind != "cut")  # a file put back counts as a cut
+        started = Counter(
+            kind for kind in self.crew.started if kind != "cut"
+        )  # a file put back counts as a cut
         assert {kind: count for kind, count in ran.items() if kind != "cut"} == started
         return ran
 
 
 def brief(text: str) -> str:
-    """The film with two sampling steps and three of training, where it does not say how many."""
+    """The film with two sampling steps and three of training, where it does not say how many.
+
+    Twelve in bf16: what three have changed is lost in its rounding, and the proof says so.
+    """
+    steps = 12 if "bf16" in text else 3
     text = re.sub(r"hero: \{use: pocket(?!, steps)", "hero: {use: pocket, steps: 2", text)
-    text = re.sub(r"(photos: photos/\w+)(?!/|, lora|\w)", r"\1, lora: {steps: 3}", text)
-    return text.replace("lora: {weight", "lora: {steps: 3, weight")
+    text = re.sub(r"(photos: photos/\w+)(?!/|, lora|\w)", rf"\1, lora: {{steps: {steps}}}", text)
+    return text.replace("lora: {weight", f"lora: {{steps: {steps}, weight")
 
 
 @pytest.fixture(scope="module")
-def on_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Set]:
+def built_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Set]:
     """The film built once."""
     place = Set(tmp_path_factory.mktemp("pocket"))
     try:
@@ -106,6 +112,13 @@ def on_set(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Set]:
         yield place
     finally:
         place.crew.dismiss()
+
+
+@pytest.fixture
+def on_set(built_set: Set) -> Iterator[Set]:
+    """The film, as it was written; put back afterwards, so that a row that fails is one failure."""
+    yield built_set
+    built_set.film.write_text(brief(FILM), encoding="utf-8")
 
 
 @pytest.mark.slow
@@ -168,7 +181,7 @@ class TestDamage:
 
     def test_damaged_output(self, on_set: Set) -> None:
         """A delivered file that was damaged is delivered again as it was: `cut` only."""
-        path = on_set.folder / next((on_set.folder / "out").glob("*.mp4")).relative_to(on_set.folder)
+        path = on_set.folder / "out" / f"{on_set.folder.name}.mp4"
         content = path.read_bytes()
         path.write_bytes(content[: len(content) // 2])
         assert on_set.build() == {"cut": 1}
@@ -181,7 +194,7 @@ def write_others(path: Path) -> None:
         case ".png":
             write_photo(path, (1, 2, 3))
         case ".mp4":
-            write_clip(path, frames=40, fps=24, sound=True)
+            write_clip(path, frames=40, fps=12, sound=True)  # another moment at every frame
         case ".cube":
             write_cube(path, 0.5)
         case _:

@@ -162,6 +162,9 @@ class TestProblems:
         ("top", "said"),
         [
             ("filmforg: 1\n", "unknown key 'filmforg'; did you mean 'filmforge'?"),
+            ("<x: 1\n", "<x: unknown key '<x'"),
+            ("<path>: 1\n", "<path>: unknown key '<path>'"),
+            ("models: {<x>: {use: pocket}}\n", "models.<x>: '<x>' is not an id"),
             ("fps: 29.97\n", "fps: 29.97 is not exact; write 30000/1001"),
             ("size: 1281x720\n", "write 1282x720"),
             ("captions: yes\n", "captions: 'yes' is not one of burn, file, both, none"),
