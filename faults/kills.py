@@ -59,7 +59,9 @@ def run(count: int, seed: int, folder: Path) -> Found:
         if process.returncode == 0:
             found.check(films.made(again) == expected, f"life {life}: other bytes")
     where = ", ".join(f"{kind} {number}" for kind, number in ends.most_common())
-    found.note = f"{life} films begun; one takes {whole:.0f} s undisturbed; killed with this to be done next: {where}"
+    found.note = (
+        f"{life} films begun; one takes {whole:.0f} s undisturbed; killed with this to be done next: {where}"
+    )
     return found
 
 
