@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from filmforge.cli.options import film_options, json_option, load_project, only_option, required_film
+from filmforge.cli.options import film_options, json_option, load_project, only_option, required_film, told
 
 
 class _Build(click.Command):
@@ -91,7 +91,7 @@ def build(
         return
     from filmforge.making import build as run_build
 
-    if as_json:
+    with told(as_json) as on_event:
         result = run_build(
             project,
             only=only,
@@ -100,22 +100,8 @@ def build(
             locked=locked,
             refresh=anew,
             share=share,
-            on_event=lambda event: print(json.dumps(event.to_json(), ensure_ascii=False), flush=True),
+            on_event=on_event,
         )
-    else:
-        from filmforge.cli.progress import progress
-
-        with progress() as on_event:
-            result = run_build(
-                project,
-                only=only,
-                jobs=jobs,
-                keep_going=keep_going,
-                locked=locked,
-                refresh=anew,
-                share=share,
-                on_event=on_event,
-            )
     if not result.ok:
         sys.exit(1)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
+    from filmforge.building.events import Event
     from filmforge.project import Project
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -57,3 +59,17 @@ def print_json(data: Any) -> None:
     import json  # here: most commands print none, and `check` runs at every save
 
     click.echo(json.dumps(data, ensure_ascii=False, indent=2))
+
+
+@contextmanager
+def told(as_json: bool) -> Iterator[Callable[[Event], None]]:
+    """What a build's events go to: one JSON object a line, or the progress on the screen."""
+    if as_json:
+        import json
+
+        yield lambda event: print(json.dumps(event.to_json(), ensure_ascii=False), flush=True)
+        return
+    from filmforge.cli.progress import progress
+
+    with progress() as on_event:
+        yield on_event

@@ -16,6 +16,7 @@ from filmforge.cli.options import (
     only_option,
     print_json,
     required_film,
+    told,
 )
 
 if TYPE_CHECKING:
@@ -114,18 +115,8 @@ def train(
         raise UsageError(
             f"{character} has no LoRA to train: it has no photos, or no shot names {{{character}}} in its prompt"
         )
-    if as_json:
-        result = build(
-            project,
-            only=only,
-            steps=names,
-            on_event=lambda event: print(json.dumps(event.to_json(), ensure_ascii=False), flush=True),
-        )
-    else:
-        from filmforge.cli.progress import progress
-
-        with progress() as on_event:
-            result = build(project, only=only, steps=names, on_event=on_event)
+    with told(as_json) as on_event:
+        result = build(project, only=only, steps=names, on_event=on_event)
     if not result.ok:
         sys.exit(1)
     if to is not None:
