@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from filmforge.errors import LoraError, MediaError, Problem, WeightsError
+from filmforge.errors import FilmError, LoraError, MediaError, Problem, WeightsError
 from filmforge.language.film import Film
 from filmforge.language.load import Loaded
 from filmforge.planning.lock import Lock
@@ -259,7 +259,10 @@ class World:
             if locked and locked.family == facts.id and locked.digest:
                 self.notes.append(str(error))
                 return Pinned(locked.digest, locked.repo, locked.commit, None)
-            raise
+            if not declared.weights:
+                raise
+            remedy = "name a folder of diffusers' layout, or a hub id"
+            raise FilmError([self.loaded.problem(f"models.{name}.weights", f"{error}; {remedy}")]) from error
         digest = found.digest or (locked.digest if locked and locked.commit == found.commit else None)
         folder = str(found.folder) if found.folder else None
         return Pinned(digest, found.repo, found.commit, folder)
