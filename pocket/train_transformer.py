@@ -155,7 +155,7 @@ def train(
             for group in o.param_groups:
                 group["lr"] = max(rate, 1e-6) * (MATRICES if group["matrix"] else 1.0)
         roll = shared.random()
-        stills = 0.92 if done < 0.3 else 0.4
+        stills = 0.92 if done < 0.3 else 0.5
         spare = (roll - stills) / (1 - stills)  # 0..1 for a step on clips
         length = 1 if spare < 0 else 3 if spare < 0.25 else 5 if spare < 0.75 else 7
         if not library.latents["clips"] or (length == 7 and not library.latents["longs"]):
