@@ -19,24 +19,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.media import write_photo, write_sound
-
-FILM = """\
-filmforge: 1
-size: 64x36
-seed: 1
-models: {tiny: {use: pocket, weights: ./weights, steps: 2, size: 32x32}}
-model: tiny
-characters:
-  mira: {looks: a girl, photos: photos, lora: {steps: 4, rank: 2}}
-scenes:
-  - id: a
-    shots:
-      - {id: one, prompt: "{mira} walks", lasts: 1s, seed: 1}
-      - {id: two, prompt: "{mira} waves", lasts: 1s, seed: 2, start: {from: one, at: last}, join: {dissolve: 6f}}
-      - {id: end, title: {text: END, size: 8}, lasts: 12f, join: {fade: 6f}}
-music: {file: theme.wav, gain: -10}
-"""
+from faults.films import trained
 
 
 def filmforge(*arguments: object, **options: Any) -> subprocess.Popen[str]:
@@ -69,14 +52,8 @@ def digests(film: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from tests.video_models.tiny import save_pocket_like
-
     folder = tmp_path_factory.mktemp("real")
-    save_pocket_like(folder / "weights")
-    for index in range(3):
-        write_photo(folder / f"photos/{index}.png", (200, 40 * index, 30))
-    write_sound(folder / "theme.wav", 2.0)
-    (folder / "film.yaml").write_text(FILM, encoding="utf-8")
+    trained(folder)
     return folder
 
 
@@ -96,7 +73,7 @@ class TestWhole:
         """The film has exactly the frames it adds up to, and picture and sound are equally long to a frame."""
         import av
 
-        with av.open(str(project / "out" / f"{project.name}.mp4")) as film:
+        with av.open(str(project / "out/film.mp4")) as film:
             video, audio = film.streams.video[0], film.streams.audio[0]
             assert sum(1 for packet in film.demux(video) if packet.size) == 24 + 24 - 6 + 12
             assert abs(float(audio.duration * audio.time_base) - 54 / 24) <= 1 / 24
