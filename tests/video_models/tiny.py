@@ -173,6 +173,7 @@ def save_ltx_like(folder: Path, *, conditioned: bool = False, seed: int = 0) -> 
         timestep_conditioning=True,
         patch_size=4,
         patch_size_t=1,
+        scaling_factor=1.25,  # published: 1, which would hide that it is left out
     )
     with torch.no_grad():
         for name, parameter in vae.named_parameters():
@@ -293,7 +294,10 @@ def save_mochi_like(folder: Path, *, inverted: bool = True, seed: int = 0) -> Pa
     """Write a tiny Mochi 1: the real compression, 6x8x8 and 12 channels; its scheduler inverted as the real one is."""
     torch.manual_seed(seed)
     vae = AutoencoderKLMochi(
-        encoder_block_out_channels=(32,) * 4, decoder_block_out_channels=(32,) * 4, layers_per_block=(1,) * 5
+        encoder_block_out_channels=(32,) * 4,
+        decoder_block_out_channels=(32,) * 4,
+        layers_per_block=(1,) * 5,
+        scaling_factor=1.25,  # published: 1, which would hide that it is left out
     )
     transformer = MochiTransformer3DModel(
         patch_size=2,
