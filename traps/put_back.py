@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import shutil
 import sys
+import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,24 +95,48 @@ def _linked(source: str, target: str) -> str:
     return target
 
 
-def status_of(place: Path, tests: tuple[str, ...]) -> int:
-    """Run tests of a copy to the first that fails; pytest's exit status: 0 where all pass, 1 where one fails."""
+def tested(place: Path, tests: Sequence[str]) -> tuple[str, str]:
+    """Run tests of a copy to the first that fails: `passed`, `failed`, or `not run`; and what was said of it.
+
+    Not run are those of a copy that cannot be imported, and those that are not there: that would prove nothing.
+    """
     process = multiprocessing.get_context("fork").Process(target=_test, args=(place, tests))
     process.start()
     process.join()
-    return process.exitcode if process.exitcode is not None else -1
+    said = (place / "said").read_text(encoding="utf-8", errors="replace")
+    known = {_PASSED: "passed", _FAILED: "failed"}.get(process.exitcode or 0, "not run")
+    return ("not run" if _BROKEN.search(said) else known), said
 
 
-def _test(place: Path, tests: tuple[str, ...]) -> None:
-    import pytest
+_PASSED, _FAILED, _BROKE = 0, 1, 70
+_BROKEN = re.compile(
+    r"^E +(NameError|SyntaxError|IndentationError|ImportError|ModuleNotFoundError|fixture)\b", re.MULTILINE
+)
 
-    os.chdir(place)
-    sys.dont_write_bytecode = True
-    sys.path.insert(0, str(place))
-    os.environ["PYTHONPATH"] = str(place)
+
+def _test(place: Path, tests: Sequence[str]) -> None:
+    status = _BROKE
     with (place / "said").open("w", encoding="utf-8") as said:
         for stream in (1, 2):
             os.dup2(said.fileno(), stream)
-        status = pytest.main(["-x", "-q", f"--rootdir={place}", f"--basetemp={place / 'tmp'}", *tests])
-        sys.stdout.flush()
-    os._exit(int(status))
+        try:
+            import pytest
+
+            os.chdir(place)
+            sys.dont_write_bytecode = True
+            sys.path.insert(0, str(place))
+            # Plugins are imported by now, of which pytest would complain; and none of them is needed.
+            os.environ |= {"PYTHONPATH": str(place), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+            status = pytest.main(["-x", f"--rootdir={place}", f"--basetemp={place / 'tmp'}", *tests])
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(int(status))
+
+
+def reason(said: str) -> str:
+    """The first line that pytest gives of why a test failed."""
+    found = re.search(r"^E +(.+)$", said, re.MULTILINE)
+    return found[1] if found else ""
