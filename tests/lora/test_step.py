@@ -91,7 +91,7 @@ def test_what_it_puts_out_and_says(pocket: WanModel, tmp_path: Path) -> None:
 
 class TestDataSet:
     def asked(
-        self, model: WanModel, place: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any
+        self, loaded: WanModel, place: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any
     ) -> Mapping[str, Any]:
         """What the step's data set is known by; the step is stopped when it asks for it."""
 
@@ -106,7 +106,7 @@ class TestDataSet:
 
         monkeypatch.setattr(Kept, "find", find)
         place.mkdir()
-        work = work_of(model, place, 2, [], [])
+        work = work_of(loaded, place, 2, [], [])
         work.digests = changes.pop("digests", work.digests)
         work.params = {**work.params, **changes}
         work.session.held["base"] = work.params["model"]

@@ -30,10 +30,13 @@ def made_teachable(folder: Path, *, spread: float = 1.0, seed: int = 0) -> Path:
     `spread` is by what the latents of a random Wan's autoencoder are raised, where all pictures look alike to it.
     """
     torch.manual_seed(seed)
+    boundary = json.loads((folder / "model_index.json").read_text("utf-8")).get("boundary_ratio")
     for part in ("transformer", "transformer_2"):
         if (folder / part).is_dir():
-            config = json.loads((folder / part / "config.json").read_text("utf-8"))
-            _transformer(config).eval().save_pretrained(folder / part)
+            made = _transformer(json.loads((folder / part / "config.json").read_text("utf-8")))
+            if boundary is not None:
+                _turn_gates(made, boundary * 1000)
+            made.eval().save_pretrained(folder / part)
     if spread != 1:
         vae = diffusers.AutoencoderKLWan.from_pretrained(folder / "vae")
         with torch.no_grad():
@@ -89,3 +92,24 @@ def _open_gates(transformer: Any) -> None:
             module.linear.bias[2 * width : 3 * width] += 1
         elif kind == "MochiRMSNormZero":
             module.linear.bias.view(4, -1)[1] += 1
+
+
+@torch.no_grad()
+def _turn_gates(transformer: Any, boundary: float) -> None:
+    """Have the gates of a Wan's blocks be 1 for timesteps from `boundary` up and -1 below.
+
+    What was learned at the levels of one expert is then turned round at the other's, where a random transformer would
+    hardly know one from the other.
+    """
+    embedder = transformer.condition_embedder
+    steps = torch.linspace(0, 1000, 401)
+    signs = torch.where(steps >= boundary, 1.0, -1.0)
+    seen = embedder.act_fn(embedder.time_embedder(embedder.timesteps_proj(steps)))
+    weights = torch.linalg.lstsq(torch.cat([seen, torch.ones(len(seen), 1)], dim=1), signs[:, None]).solution
+    width = transformer.proj_out.in_features
+    for gate in (2, 5):
+        rows = slice(gate * width, (gate + 1) * width)
+        embedder.time_proj.weight[rows] = weights[:-1, 0]
+        embedder.time_proj.bias[rows] = weights[-1, 0]
+    for block in transformer.blocks:
+        block.scale_shift_table.view(6, -1)[[2, 5]] = 0
