@@ -308,6 +308,7 @@ _NORMALISATION = (
         for test, name in (
             (_NORMALISED, "pocket"),
             (_DIRECTION, "pocket"),
+            (_DIRECTION, "5b"),
             (_DIRECTION, "t2v-a14b"),
             (_DIRECTION, "i2v-a14b"),
         )
@@ -389,6 +390,12 @@ _NORMALISATION = (
                 "return latents[0].cpu().contiguous()",
                 "return found[0].cpu().contiguous()",
                 f"{_DIRECTION}[ltx]",
+            ),
+            (
+                "LTX's latents are trained on as the autoencoder gives them (from 0.9.5)",
+                "return latents[0].cpu().contiguous()",
+                "return found[0].cpu().contiguous()",
+                f"{_DIRECTION}[ltx-0.9.5]",
             ),
             (
                 "LTX's latents are decoded without their scale",

@@ -32,8 +32,13 @@ from tests.video_models import tiny
 from tests.video_models.teachable import made_teachable
 
 SIZE = (64, 32)
-SHARE = 0.65
-"""How far samples with a LoRA may be from the clip, of what the base's are: of all families, half of that was seen."""
+SPREAD = {"5b": 6.0, "hunyuan": 8.0}
+"""By what the latents of those that draw the faintest are raised."""
+SHARE = 0.55
+"""How far samples with a LoRA may be from the clip, as a share of how far the base's are. Seen were 0.17 to 0.46; with a
+mistake put back (`make traps`) 0.58 and more."""
+SHARE_OF_EXPERTS = 0.4
+"""The same where two experts share the work: 0.16 to 0.27; with their noise levels swapped, 0.44 and more."""
 MADE: dict[str, tuple[str, str | None, Callable[..., Path]]] = {
     "pocket": ("pocket", None, tiny.save_pocket_like),
     "5b": ("wan2.2-ti2v-5b", None, tiny.save_5b_like),
@@ -55,10 +60,8 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], VideoMod
         if name not in held:
             family, version, save = MADE[name]
             facts = facts_of(family).of_version(version)
-            # The 5B's latents are the faintest.
-            folder = made_teachable(
-                save(tmp_path_factory.mktemp("model")), spread=6.0 if name == "5b" else 1.0
-            )
+            saved = save(tmp_path_factory.mktemp("model"))
+            folder = made_teachable(saved, spread=SPREAD.get(name, 1.0))
             made = load_family(
                 facts, find(facts, str(folder), None, folder), precision="fp32", device="cpu", threads=1
             )
@@ -175,7 +178,8 @@ class TestDirection:
         (frames,) = read_clips(tmp_path / "clip.mkv", model.facts, training_facts(model.facts))
         clip = encoded(model, frames)
         base, near = distances(model, [], clip), distances(model, [LoraUse(lora)], clip)
-        assert all(n < SHARE * b for b, n in zip(base, near, strict=True))
+        share = SHARE if len(model.experts) == 1 else SHARE_OF_EXPERTS
+        assert all(n < share * b for b, n in zip(base, near, strict=True))
         halfway, away = (distances(model, [LoraUse(lora, weight)], clip) for weight in (0.5, -1.0))
         assert all(h < b for b, h in zip(base, halfway, strict=True))
         assert all(a > n for a, n in zip(away, near, strict=True))
@@ -183,9 +187,9 @@ class TestDirection:
             high = LoraUse(of_expert(lora, "transformer"))
             low = LoraUse(of_expert(lora, "transformer_2"))
             of_low = distances(model, [low], clip)
-            assert all(o < SHARE * b for b, o in zip(base, of_low, strict=True))
+            assert all(o < share * b for b, o in zip(base, of_low, strict=True))
             first = [distances(model, uses, clip, steps=1) for uses in ([], [high], [low])]
-            assert all(h < SHARE * b for b, h in zip(first[0], first[1], strict=True))
+            assert all(h < share * b for b, h in zip(first[0], first[1], strict=True))
             assert first[2] == first[0]
 
 

@@ -27,7 +27,7 @@ _ENDS = {
 def made_teachable(folder: Path, *, spread: float = 1.0, seed: int = 0) -> Path:
     """Write the transformers of a tiny model in `folder` anew, so that a LoRA can teach it.
 
-    `spread` is by what the latents of a random Wan's autoencoder are raised, where all pictures look alike to it.
+    `spread` is by what the latents of its random autoencoder are raised, where all pictures look alike to it.
     """
     torch.manual_seed(seed)
     boundary = json.loads((folder / "model_index.json").read_text("utf-8")).get("boundary_ratio")
@@ -38,7 +38,8 @@ def made_teachable(folder: Path, *, spread: float = 1.0, seed: int = 0) -> Path:
                 _turn_gates(made, boundary * 1000)
             made.eval().save_pretrained(folder / part)
     if spread != 1:
-        vae = diffusers.AutoencoderKLWan.from_pretrained(folder / "vae")
+        name = json.loads((folder / "vae" / "config.json").read_text("utf-8"))["_class_name"]
+        vae = getattr(diffusers, name).from_pretrained(folder / "vae")
         with torch.no_grad():
             for value in vae.encoder.conv_out.parameters():
                 value.mul_(spread)
