@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: film test rows setup check format generated pocket pocket-report benchmarks faults clean
+.PHONY: film test rows setup check format generated pocket pocket-report benchmarks faults traps clean
 
 film: $(READY)  ## set up, and build projects/lantern
 	$(BIN)/filmforge build projects/lantern/film.yaml
@@ -49,6 +49,9 @@ benchmarks: $(READY)  ## measure speed and memory against peers: a quarter of an
 
 faults: $(READY)  ## kill, damage, fill and disturb, hundreds of times: hours; the short form is in `make test`
 	$(BIN)/python -m faults
+
+traps: $(READY)  ## put every known mistake back into a copy, one by one, and see a test fail: half an hour
+	$(BIN)/python -m traps
 
 clean:
 	rm -rf $(VENV)

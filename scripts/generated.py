@@ -38,7 +38,19 @@ def film_schema() -> str:
     return json.dumps(json_schema(), ensure_ascii=False, indent=2) + "\n"
 
 
-GENERATED = {"docs/commands.md": command_help, "schemas/film.schema.json": film_schema}
+def traps() -> str:
+    """`docs/traps.md`: the list of `traps/table.py`."""
+    sys.path.insert(0, str(ROOT))
+    from traps.page import page
+
+    return page()
+
+
+GENERATED = {
+    "docs/commands.md": command_help,
+    "docs/traps.md": traps,
+    "schemas/film.schema.json": film_schema,
+}
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,54 @@ def test_what_it_puts_out_and_says(pocket: WanModel, tmp_path: Path) -> None:
         "(filmforge train FILM mira --photos shows them)"
     )
     assert any(note.startswith("4/4 training, loss ") and note.endswith(" held out") for note in notes)
+
+
+class TestDataSet:
+    def asked(
+        self, loaded: WanModel, place: Path, monkeypatch: pytest.MonkeyPatch, **changes: Any
+    ) -> Mapping[str, Any]:
+        """What the step's data set is known by; the step is stopped when it asks for it."""
+
+        class Asked(Exception):  # noqa: N818
+            pass
+
+        found: list[Mapping[str, Any]] = []
+
+        def find(kept: Kept, kind: str, value: Mapping[str, Any]) -> Path | None:
+            found.append(value)
+            raise Asked
+
+        monkeypatch.setattr(Kept, "find", find)
+        place.mkdir()
+        work = work_of(loaded, place, 2, [], [])
+        work.digests = changes.pop("digests", work.digests)
+        work.params = {**work.params, **changes}
+        work.session.held["base"] = work.params["model"]
+        with pytest.raises(Asked):
+            lora.run(work)
+        return found[0]
+
+    def test_it_is_known_by_all_that_decides_it(
+        self, pocket: WanModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Trap 13: captions, photos, frames, size, and the weights, which autoencoder and text encoder are among. Not by
+        what is only trained with it: another rank needs no photo encoded again."""
+        assert pocket.facts.lora
+        facts, training = pocket.facts, pocket.facts.lora
+        plain = self.asked(pocket, tmp_path / "plain", monkeypatch)
+        assert self.asked(pocket, tmp_path / "rank", monkeypatch, rank=8, steps=9) == plain
+        weights = {"family": "pocket", "weights": "another", "precision": "fp32"}
+        digests = {"photo.000": "d0", "photo.001": "another"}
+        for number, change in enumerate(
+            ({"captions": ["mira, an owl"] * 2}, {"digests": digests}, {"model": weights}, {"seed": 1})
+        ):
+            assert self.asked(pocket, tmp_path / str(number), monkeypatch, **change) != plain
+        for name, other in (
+            ("frames", replace(training, frames=5)),
+            ("size", replace(training, size=(32, 32))),
+        ):
+            monkeypatch.setattr(pocket, "facts", replace(facts, lora=other))
+            assert self.asked(pocket, tmp_path / name, monkeypatch) != plain
 
 
 def test_few_photos_are_all_trained_on(pocket: WanModel, tmp_path: Path) -> None:

@@ -67,6 +67,23 @@ def test_known_limits() -> None:
     assert facts_of("pocket").legal_frames(24) == 25
 
 
+@pytest.mark.parametrize(
+    ("family", "rate"),
+    [
+        ("pocket", 8),
+        ("wan2.2-ti2v-5b", 24),
+        ("wan2.2-t2v-a14b", 16),
+        ("wan2.2-i2v-a14b", 16),
+        ("hunyuan-video", 24),
+        ("mochi-1", 30),
+        ("ltx-video", 25),
+    ],
+)
+def test_native_rates(family: str, rate: int) -> None:
+    """Trap 10: frames a second at which each was trained; photos' clips are read and shots written at it."""
+    assert facts_of(family).fps == rate
+
+
 @pytest.mark.parametrize("facts", FAMILIES.values(), ids=str)
 def test_defaults_are_legal(facts: Facts) -> None:
     """What a family renders and trains at by default obeys its own rules; what it cannot do yet, it says."""

@@ -60,7 +60,7 @@ def save_pocket_like(folder: Path, *, layers: int = 2, seed: int = 0, words: int
         patch_size=2,
         scale_factor_spatial=8,
         scale_factor_temporal=4,
-        latents_mean=[0.01 * i for i in range(16)],
+        latents_mean=[0.4, -0.4] * 8,
         latents_std=[0.5 + 0.01 * i for i in range(16)],
     )
     return _save(folder, vae, FlowMatchEulerDiscreteScheduler(shift=3.0), 16, layers, words)
@@ -81,8 +81,8 @@ def save_5b_like(folder: Path, *, layers: int = 2, seed: int = 0) -> Path:
         patch_size=2,
         scale_factor_spatial=16,
         scale_factor_temporal=4,
-        latents_mean=[0.0] * 48,
-        latents_std=[1.0] * 48,
+        latents_mean=[0.6, -0.6] * 24,
+        latents_std=[0.5 + 0.01 * i for i in range(48)],
     )
     scheduler = UniPCMultistepScheduler(
         prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=5.0
@@ -102,7 +102,7 @@ def save_a14b_like(folder: Path, *, from_image: bool = False, layers: int = 2, s
         dim_mult=[1, 1, 1, 1],
         num_res_blocks=1,
         temperal_downsample=[False, True, True],
-        latents_mean=[0.01 * i for i in range(16)],
+        latents_mean=[0.4, -0.4] * 8,
         latents_std=[0.5 + 0.01 * i for i in range(16)],
     )
     scheduler = UniPCMultistepScheduler(
@@ -173,12 +173,13 @@ def save_ltx_like(folder: Path, *, conditioned: bool = False, seed: int = 0) -> 
         timestep_conditioning=True,
         patch_size=4,
         patch_size_t=1,
+        scaling_factor=1.25,  # published: 1, which would hide that it is left out
     )
     with torch.no_grad():
         for name, parameter in vae.named_parameters():
             if "per_channel_scale" in name:  # zero when made, which would hide the noise
                 parameter.fill_(0.5)
-        vae.latents_mean.copy_(torch.linspace(-0.2, 0.3, 8))
+        vae.latents_mean.copy_(torch.linspace(-0.8, 0.8, 8))
         vae.latents_std.copy_(torch.linspace(0.7, 1.2, 8))
     transformer = LTXVideoTransformer3DModel(
         in_channels=8,
@@ -293,7 +294,13 @@ def save_mochi_like(folder: Path, *, inverted: bool = True, seed: int = 0) -> Pa
     """Write a tiny Mochi 1: the real compression, 6x8x8 and 12 channels; its scheduler inverted as the real one is."""
     torch.manual_seed(seed)
     vae = AutoencoderKLMochi(
-        encoder_block_out_channels=(32,) * 4, decoder_block_out_channels=(32,) * 4, layers_per_block=(1,) * 5
+        encoder_block_out_channels=(32,) * 4,
+        decoder_block_out_channels=(32,) * 4,
+        layers_per_block=(1,) * 5,
+        # Published: about 0, 1 and 1, which would hide that they are left out.
+        latents_mean=[0.6, -0.6] * 6,
+        latents_std=[0.4 + 0.05 * i for i in range(12)],
+        scaling_factor=1.25,
     )
     transformer = MochiTransformer3DModel(
         patch_size=2,
