@@ -81,6 +81,8 @@ def find(
         folder = Path(str(resources.files("filmforge"))) / "weights" / facts.id
         return _checked(facts, folder, hasher)
     beside = film_dir / source
+    if not beside.is_dir() and (wrong := _single(source)):
+        raise WeightsError(f"{facts.id}: weights '{source}' {wrong}")
     if source.startswith(("./", "../", "/")) or beside.is_dir():
         return _checked(facts, beside.resolve(), hasher)
     if not HUB_ID.fullmatch(source):
@@ -129,6 +131,21 @@ def hub_snapshot(repo: str, revision: str) -> tuple[str | None, Path | None]:
     if commit is None and reference.is_file():
         commit = reference.read_text().strip()
     return commit, cache / "snapshots" / commit if commit else None
+
+
+def _single(weights: str) -> str:
+    """Why weights that are named as one file are not read; empty for what is none."""
+    suffix = Path(weights).suffix.lower()
+    if suffix in _PICKLES:
+        return "are a pickle, which can run code and is never read; name a folder of safetensors in diffusers' layout"
+    if suffix == ".gguf":
+        return "are GGUF, which is not read yet; name a folder in diffusers' layout, and declare fp8 or nf4 for less memory"
+    if suffix == ".safetensors":
+        return (
+            "are a single file, which is not read yet; name a folder in diffusers' layout (diffusers' from_single_file "
+            "reads such a file, and save_pretrained writes the folder)"
+        )
+    return ""
 
 
 def _in_hub_cache(facts: Facts, repo: str, revision: str, hasher: Callable[[Path], str]) -> Weights:

@@ -35,6 +35,19 @@ def lightning(path: Path, seed: int) -> Path:
     return path
 
 
+def paired(path: Path, high: Path, low: Path) -> Path:
+    """One file that names the experts itself, as ai-toolkit writes it, with the halves of two."""
+    held = {}
+    for number, one in ((1, high), (2, low)):
+        named = {
+            key.replace("model.", f"model.transformer_{number}."): value
+            for key, value in tensors.load(one).items()
+        }
+        held |= named
+    tensors.save(path, held)
+    return path
+
+
 def film(folder: Path, lora: str, guidance: float = 1.0, style: str = "") -> Path:
     path = folder / "film.yaml"
     path.write_text(
@@ -57,13 +70,15 @@ def built(path: Path) -> str:
 
 @pytest.mark.slow
 def test_a_film(tmp_path: Path) -> None:
-    """A file for each expert: the picture changes by both, and is the same in a fresh store; at weight 0 it is the model's
-    own; a touched file renders nothing, another one does; without guidance no negative prompt is read."""
+    """A file for each expert is one file with both. The picture changes by both, and is the same in a fresh store; at
+    weight 0 it is the model's own; a touched file renders nothing, another one does; without guidance no negative prompt
+    is read."""
     from filmforge.store import Store
 
     tiny.save_a14b_like(tmp_path / "weights")
     high = lightning(tmp_path / "loras/high.safetensors", 1)
-    lightning(tmp_path / "loras/low.safetensors", 2)
+    low = lightning(tmp_path / "loras/low.safetensors", 2)
+    paired(tmp_path / "loras/pair.safetensors", high, low)
     files = ", lora: {file: {%s}%s}"
     both = files % ("high: loras/high.safetensors, low: loras/low.safetensors", "")
     with_both = built(film(tmp_path, both))
@@ -73,6 +88,7 @@ def test_a_film(tmp_path: Path) -> None:
     status, said = run("plan", tmp_path / "film.yaml")
     assert status == 0 and "render" not in said.replace("rendered", ""), said
 
+    assert built(film(tmp_path, ", lora: loras/pair.safetensors")) == with_both
     none = built(film(tmp_path, ""))
     one = built(film(tmp_path, files % ("high: loras/high.safetensors", "")))
     other = built(film(tmp_path, files % ("low: loras/low.safetensors", "")))
