@@ -272,7 +272,7 @@ class World:
             if locked and locked.family == facts.id and locked.digest:
                 self.notes.append(str(error))
                 return Pinned(locked.digest, locked.repo, locked.commit, None)
-            if not declared.weights:
+            if not weights:
                 raise
             remedy = "name a folder of diffusers' layout, or a hub id"
             raise FilmError([self.loaded.problem(f"models.{name}.weights", f"{error}; {remedy}")]) from error

@@ -137,13 +137,13 @@ def _single(weights: str) -> str:
     """Why weights that are named as one file are not read; empty for what is none."""
     suffix = Path(weights).suffix.lower()
     if suffix in _PICKLES:
-        return "are a pickle, which can run code and is never read; name a folder of safetensors in diffusers' layout"
+        return "are a pickle, which can run code and is never read"
     if suffix == ".gguf":
-        return "are GGUF, which is not read yet; name a folder in diffusers' layout, and declare fp8 or nf4 for less memory"
+        return "are GGUF, which is not read yet (precision fp8 or nf4 needs little memory too)"
     if suffix == ".safetensors":
         return (
-            "are a single file, which is not read yet; name a folder in diffusers' layout (diffusers' from_single_file "
-            "reads such a file, and save_pretrained writes the folder)"
+            "are a single file, which is not read yet (diffusers' from_single_file reads it, and save_pretrained "
+            "writes a folder)"
         )
     return ""
 

@@ -87,3 +87,10 @@ def test_a_slip(model: str, said: str, write_film: WriteFilm) -> None:
 def test_another_family(write_film: WriteFilm) -> None:
     film = write_film((FILM % ", upscale: {}").replace("ltx-video", "pocket"))
     assert "there is no upscaler for pocket; remove the line" in refusal(film)
+
+
+def test_a_folder_that_is_none(write_film: WriteFilm, tmp_path: Path) -> None:
+    """Said where the film names it."""
+    (tmp_path / "empty").mkdir()
+    said = refusal(write_film(FILM % ", version: 0.9.7-dev, upscale: {weights: ./empty}"))
+    assert "models.m.upscale.weights" in said and "holds no readable model_index.json" in said
