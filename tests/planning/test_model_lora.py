@@ -90,6 +90,19 @@ class TestAt:
         both = found["render/a/one@1"]
         assert [entry["who"] for entry in both.params["loras"]] == ["@model", "mira"]
 
+    def test_what_likeness_counts_from(
+        self, write_film: WriteFilm, photo_folder: Callable[..., str], tmp_path: Path
+    ) -> None:
+        """The base of a take is the model as it renders, with its own LoRA and without the character's."""
+        lora(tmp_path / "loras/quick.safetensors")
+        text = (
+            "characters: {mira: {looks: a girl, likeness: 0.5, photos: " + photo_folder() + "}}\n"
+            "models: {m: {use: pocket, lora: loras/quick.safetensors}}" + SHOTS.replace("a gull", '"{mira}"')
+        )
+        base = steps(write_film(text))["base/a/one@1"]
+        assert [entry["who"] for entry in base.params["loras"]] == ["@model"]
+        assert "lora.@model" in base.inputs
+
 
 class TestRefused:
     """With the place, the reason and what to do."""

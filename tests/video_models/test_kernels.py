@@ -12,9 +12,12 @@ import pytest
 from filmforge.errors import FilmforgeError
 from filmforge.video_models import kernels
 from filmforge.video_models.facts import facts_of
+from filmforge.video_models.lora_file import LoraUse
+from filmforge.video_models.memory import MemoryPlan
 from tests.video_models import tiny
 from tests.video_models.conftest import load
 from tests.video_models.test_caching import sampled
+from tests.video_models.test_model_lora import lightning
 
 
 def test_another_kernel(pocket_folder: Path) -> None:
@@ -91,6 +94,26 @@ def test_compiled_blocks(pocket_folder: Path) -> None:
     assert sampled(model, {}).equal(plain)
     assert sampled(model, {"compiled": True}).equal(compiled)
     assert block.__dict__["filmforge_compiled"] is kept
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.skipif(not shutil.which("g++"), reason="no compiler")
+def test_compiled_and_more(pocket_folder: Path, tmp_path: Path) -> None:
+    """LoRAs come and go on blocks that were compiled without them; where the blocks wait elsewhere, it is the same clip."""
+    model = load("pocket", pocket_folder)
+    base = sampled(model, {"compiled": True})
+    lora = lightning(tmp_path / "loras/quick.safetensors", 1)
+    for weight in (1.0, 0.5):
+        model.set_loras([LoraUse(lora, weight)])
+        with_it = sampled(model, {"compiled": True})
+        assert with_it.allclose(sampled(model, {}), atol=1e-3)
+        assert not with_it.allclose(base, atol=1e-2)
+    model.set_loras([])
+    assert sampled(model, {"compiled": True}).equal(base)
+    plan = MemoryPlan(stream_text=False, stream_transformers=True, clear=False, need={"text": 1.0})
+    streamed = load("pocket", pocket_folder, memory=plan)
+    assert sampled(streamed, {"compiled": True}).equal(base)
 
 
 def test_without_a_compiler(pocket_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
