@@ -18,7 +18,7 @@ from filmforge.language.film import Film
 from filmforge.language.load import load_text
 from filmforge.planning.deliveries import delivered_outputs
 from filmforge.planning.likeness import verdict_from
-from filmforge.planning.lock import Lock, PinnedWeights
+from filmforge.planning.lock import Lock, PinnedWeights, upscaler_of
 from filmforge.planning.step import Step
 from filmforge.project import Plan, Project, closure, plan
 from filmforge.provenance import of_delivery, write_sidecar
@@ -192,7 +192,12 @@ def _remember(
 ) -> None:
     from filmforge.building.unchanged import remember
 
-    weights = [Path(m.weights.folder) for m in planned.world.models.values() if m.weights.folder]
+    pins = [
+        pin
+        for m in planned.world.models.values()
+        for pin in (m.weights, *([m.upscale.weights] if m.upscale else []))
+    ]
+    weights = [Path(pin.folder) for pin in pins if pin.folder]
     embedders = [e.folder for e in planned.world.embedders.values() if e.folder]
     remember(
         planned.store,
@@ -227,9 +232,15 @@ def _remember_device(planned: Plan, scheduler: Scheduler) -> None:
 def _weights_are_here(planned: Plan) -> None:
     """Raise WeightsError, before anything runs, where something that runs needs weights that are not here."""
     wanted = {p.step.hints.get("name") for p in planned.resolution.stale() if p.step.device}
-    absent = [m for name, m in planned.world.models.items() if name in wanted and m.weights.folder is None]
+    used = [m for name, m in planned.world.models.items() if name in wanted]
+    absent = [f"'{m.name}' ({m.weights.repo})" for m in used if m.weights.folder is None]
+    absent += [
+        f"the upscaler of '{m.name}' ({m.upscale.weights.repo})"
+        for m in used
+        if m.upscale is not None and m.upscale.weights.folder is None
+    ]
     if absent:
-        names = ", ".join(f"'{m.name}' ({m.weights.repo})" for m in absent)
+        names = ", ".join(absent)
         raise WeightsError(
             f"the weights of {names} are not on this machine. With a network: filmforge fetch "
             f"{planned.project.path}. Without one, name a folder that has them: `weights: ./folder`; or build "
@@ -258,7 +269,8 @@ def _texts(planned: Plan) -> dict[str, list[str]]:
     for item in planned.resolution.stale():
         params = item.step.params
         if item.step.kind in ("render", "base") and item.step.device:
-            texts.setdefault(params["model"]["weights"], []).extend((params["prompt"], params["negative"]))
+            asked = [params["prompt"], *([params["negative"]] if params["guidance"] > 1 else [])]
+            texts.setdefault(params["model"]["weights"], []).extend(asked)
     return {weights: list(dict.fromkeys(found)) for weights, found in texts.items()}
 
 
@@ -291,6 +303,13 @@ def _pin(project: Project, planned: Plan, locked: bool) -> None:
             continue  # nothing is known of them yet that could be pinned
         revision = project.film.model_named(name).revision if pin.commit else None
         weights[name] = PinnedWeights(model.facts.id, pin.digest, pin.repo, pin.commit, revision)
+        if model.upscale is not None:
+            own, declared = model.upscale.weights, project.film.model_named(name).upscale
+            revision = declared.revision if declared and own.commit else None
+            if own.digest is not None or own.commit is not None:
+                weights[upscaler_of(name)] = PinnedWeights(
+                    model.facts.id, own.digest, own.repo, own.commit, revision
+                )
     for name, embedder in planned.world.embedders.items():
         if embedder.commit is not None:  # a hub id holds a slash, and so is no model's name
             weights[name] = PinnedWeights("embedder", embedder.digest, embedder.repo, embedder.commit)

@@ -20,7 +20,18 @@ from filmforge.project import Plan
 from filmforge.store import Record
 
 SCHEMA = "filmforge.provenance/1"
-_SETTINGS = ("prompt", "negative", "seed", "frames", "size", "steps", "guidance", "shift", "settings")
+_SETTINGS = (
+    "prompt",
+    "negative",
+    "seed",
+    "frames",
+    "size",
+    "steps",
+    "guidance",
+    "shift",
+    "settings",
+    "upscale",
+)
 _TRAINING = ("trigger", "rank", "steps", "learning_rate", "seed", "captions")
 
 

@@ -8,8 +8,9 @@ from pathlib import Path as FilePath
 from filmforge.language.checking import Checking
 from filmforge.language.cut_rules import check_cut
 from filmforge.language.file_rules import check_files
-from filmforge.language.film import FAMILIES, End, Film, LoraFile, LoraTraining, Scene, Shot, Start
+from filmforge.language.film import End, Film, LoraFile, LoraTraining, Scene, Shot, Start
 from filmforge.language.model_rules import check_lengths, check_models
+from filmforge.language.models import FAMILIES
 from filmforge.language.prompt import Name, has_lora, pieces
 from filmforge.language.reading import Path, Reading
 from filmforge.language.scalars import shown

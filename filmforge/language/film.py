@@ -7,18 +7,9 @@ exist, cycles, files) is checked in `check.py`, with positions.
 
 # No `from __future__ import annotations` here: pydantic would have to compile each annotation again, at every start.
 from fractions import Fraction
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-)
+from pydantic import ConfigDict, Discriminator, Field, Tag
 
 from filmforge.language.kinds import (
     Color,
@@ -31,7 +22,6 @@ from filmforge.language.kinds import (
     Moment,
     Number,
     Path,
-    PictureSize,
     Rate,
     Seed,
     ShotName,
@@ -40,36 +30,10 @@ from filmforge.language.kinds import (
     Words,
     shorthand,
 )
+from filmforge.language.models import Model
+from filmforge.language.part import Part
 from filmforge.language.scalars import Size
 
-Family = Literal[
-    "pocket",
-    "wan2.2-ti2v-5b",
-    "wan2.2-t2v-a14b",
-    "wan2.2-i2v-a14b",
-    "hunyuan-video",
-    "mochi-1",
-    "ltx-video",
-    "animatic",
-    "comfyui",
-]
-FAMILIES: Final = get_args(Family)
-"""The ids of families that come with filmforge; `use` may also name one of an installed package."""
-
-
-def _or_installed(given: Any, check: ValidatorFunctionWrapHandler) -> Any:
-    """A family of an installed package is one as well; whether there is one is asked last, since it takes time."""
-    try:
-        return check(given)
-    except ValidationError:
-        from filmforge.video_models.facts import is_family
-
-        if type(given) is str and is_family(given):
-            return given
-        raise
-
-
-Precision = Literal["bf16", "fp16", "fp32", "fp8", "int8", "nf4"]
 Move = Literal["none", "push in", "pull out", "pan left", "pan right", "tilt up", "tilt down"]
 
 
@@ -80,70 +44,6 @@ _FILLED: Final = {"minItems": 1}
 def _one_of(*keys: str) -> dict[str, Any]:
     """The JSON Schema's way of saying that exactly one of `keys` is given."""
     return {"oneOf": [{"required": [key]} for key in keys]}
-
-
-class Part(BaseModel):
-    """What all parts of a film share: they never change, and know no keys but their own."""
-
-    # Film is read at every start; the validators of its parts alone are built when one is asked for.
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
-
-
-class Cache(Part):
-    """What of a sampling step is not computed again where little has changed. It changes pixels, so it is declared."""
-
-    kind: Literal["first-block"] = Field(
-        description="first-block: where the first block does what it did a step before, the others are passed over"
-    )
-    threshold: Annotated[Number, Field(gt=0, le=1)] = Field(
-        default=0.05, description="the largest change, as a share, that counts as none"
-    )
-
-
-class Model(Part):
-    """How to render: a family, its weights, and what of its settings the film declares."""
-
-    use: Annotated[Family, WrapValidator(_or_installed)] = Field(description="the family of models")
-    weights: Words | None = Field(
-        default=None,
-        description="a hub id such as owner/name, or a folder; the family's official weights when absent",
-    )
-    revision: Words | None = Field(
-        default=None, description="the weights' branch, tag or commit; pinned in film.lock"
-    )
-    version: Words | None = Field(
-        default=None,
-        description="the release of the family that the weights are, where it has several; the default "
-        "one when absent",
-    )
-    steps: Annotated[int, Field(ge=1, le=1000)] | None = Field(
-        default=None, description="sampling steps; the family's default when absent"
-    )
-    guidance: Annotated[Number, Field(ge=0, le=100)] | None = Field(
-        default=None, description="how strongly the prompt is followed"
-    )
-    guidance_low: Annotated[Number, Field(ge=0, le=100)] | None = Field(
-        default=None,
-        description="the same for the expert at low noise, in families that have two experts",
-    )
-    shift: Annotated[Number, Field(gt=0, le=100)] | None = Field(
-        default=None, description="the shift of the noise schedule"
-    )
-    size: PictureSize | None = Field(
-        default=None, description="the size that is rendered, before it is conformed to the film's"
-    )
-    precision: Precision | None = Field(
-        default=None, description="the precision of the weights; it changes pixels, so it is declared"
-    )
-    cache: Annotated[Cache, shorthand("kind", Cache)] | None = Field(
-        default=None, description="what is not computed again where little has changed; it changes pixels"
-    )
-    workflow: Path | None = Field(
-        default=None, description="a ComfyUI workflow in API format; for `use: comfyui`"
-    )
-    server: Words | None = Field(
-        default=None, description="the address of a ComfyUI server; for `use: comfyui`"
-    )
 
 
 class LoraTraining(Part):

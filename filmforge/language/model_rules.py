@@ -6,7 +6,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from filmforge.language.checking import Checking
-from filmforge.language.film import FAMILIES, Character, Film, LoraFile, Model, Scene, Shot, Style
+from filmforge.language.film import Character, Film, LoraFile, Scene, Shot, Style
+from filmforge.language.models import FAMILIES, Model, Upscale
 from filmforge.language.prompt import characters_in
 from filmforge.language.reading import Path
 from filmforge.language.scalars import Size, written_duration, written_rate
@@ -45,12 +46,14 @@ def check_models(checking: Checking) -> None:
             _check_version(checking, path, model)
             continue
         _check_settings(checking, path, model, facts)
-        if model.size is not None and not facts.legal_size(model.size):
-            nearest = Size(*facts.nearest_size(model.size))
+        halved = facts.halved() if model.upscale is not None else facts
+        if model.size is not None and not halved.legal_size(model.size):
+            nearest = Size(*halved.nearest_size(model.size))
+            twice = " with `upscale`" if model.upscale is not None else ""
             checking.fail(
                 (*path, "size"),
-                f"{model.use} cannot render {model.size}: both sides are a multiple of "
-                f"{facts.size_multiple}; the nearest it can is {nearest}",
+                f"{model.use} cannot render {model.size}{twice}: both sides are a multiple of "
+                f"{halved.size_multiple}; the nearest it can is {nearest}",
             )
         if model.use == "comfyui":
             if model.workflow is None:
@@ -91,10 +94,13 @@ def _check_settings(checking: Checking, path: Path, model: Model, facts: Facts) 
         checking.fail(
             (*path, "guidance_low"), f"{model.use} has one expert; declare `guidance`, and remove this line"
         )
-    if model.cache is not None and not facts.first_block_cache and facts.id != "comfyui":
-        called = f"{model.use} {model.version}" if model.version else model.use
-        checking.fail((*path, "cache"), f"{called} has no cache that works; remove the line")
-    low = model.guidance_low if model.guidance_low is not None else facts.guidance_low
+    if model.lora is not None:
+        _check_lora(checking, (*path, "lora"), model, facts)
+    if model.upscale is not None:
+        _check_upscale(checking, (*path, "upscale"), model.upscale, model, facts)
+    if facts.id != "comfyui":
+        _check_speed(checking, path, model, facts)
+    low = model.low(facts.guidance_low) if facts.guidance_low is not None else None
     high = model.guidance if model.guidance is not None else facts.guidance
     if low is not None and (low > 1) is not (high > 1):
         checking.fail(
@@ -102,6 +108,63 @@ def _check_settings(checking: Checking, path: Path, model: Model, facts: Facts) 
             f"guidance {high:g} at high noise and {low:g} at low: with one of them at 1 or less, no guidance "
             "would act at all; give both above 1, or both at most 1",
         )
+
+
+def _check_upscale(checking: Checking, path: Path, upscale: Upscale, model: Model, facts: Facts) -> None:
+    called = f"{model.use} {model.version}" if model.version else model.use
+    if facts.upscaler is None:
+        able = [version for version, other in facts.versions.items() if other.get("upscaler")]
+        hint = f"declare `version: {able[0]}`, or remove the line" if able else "remove the line"
+        checking.fail(path, f"there is no upscaler for {called}; {hint}")
+        return
+    for key in ("steps", "strength"):
+        if getattr(upscale, key) is not None and key not in facts.upscaling:
+            checking.fail(
+                (*path, key),
+                f"{called} is distilled for a second pass at noise levels of its own; remove the line",
+            )
+            return
+    if "steps" in facts.upscaling:
+        steps = int(upscale.steps or facts.upscaling["steps"])  # type: ignore[arg-type]
+        strength = float(upscale.strength or facts.upscaling["strength"])  # type: ignore[arg-type]
+        if int(steps * strength) < 1:
+            checking.fail(path, f"a share of {strength:g} of {steps} steps is none; give more of one of them")
+
+
+def _check_speed(checking: Checking, path: Path, model: Model, facts: Facts) -> None:
+    """Report what would make a model quicker and does not work on its family, or not together."""
+    from filmforge.video_models import caching, kernels
+
+    called = f"{model.use} {model.version}" if model.version else model.use
+    cache = model.cache
+    if cache is not None:
+        guidance = model.guidance if model.guidance is not None else facts.guidance
+        if wrong := caching.unfit(facts, cache.kind, guidance):
+            checking.fail((*path, "cache"), f"{called} {wrong}")
+        if cache.kind == "first-block" and cache.every is not None:
+            checking.fail((*path, "cache", "every"), "first-block has a `threshold`, and no `every`")
+        if cache.kind != "first-block" and cache.threshold is not None:
+            checking.fail((*path, "cache", "threshold"), f"{cache.kind} has an `every`, and no `threshold`")
+        if model.compile:
+            checking.fail((*path, "compile"), "blocks under a cache are not compiled; remove one of the two")
+    if model.attention is not None and (
+        wrong := kernels.unfit(facts, model.attention, model.precision or facts.precision)
+    ):
+        checking.fail((*path, "attention"), f"{called} {wrong}")
+    if model.compile and not facts.compiles:
+        checking.fail((*path, "compile"), f"{called} has no blocks that can be compiled; remove the line")
+
+
+def _check_lora(checking: Checking, path: Path, model: Model, facts: Facts) -> None:
+    """Report a model's own LoRA where its family can put none on, or not on the expert that is named."""
+    assert model.lora is not None
+    if facts.id in ("animatic", "comfyui"):
+        hint = "load it in the workflow, and remove" if facts.id == "comfyui" else "nothing is loaded; remove"
+        checking.fail(path, f"{facts.id} puts no LoRA on a model: {hint} the line")
+    elif not model.lora.files:
+        checking.fail((*path, "file"), "names no file; write a path, or `high`, `low` or both")
+    elif facts.boundary is None and None not in model.lora.files:
+        checking.fail((*path, "file"), f"{model.use} has one expert; give one file: `file: PATH`")
 
 
 def check_lengths(checking: Checking, rendered: Film) -> None:

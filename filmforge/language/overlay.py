@@ -17,14 +17,14 @@ from filmforge.language.film import (
     Film,
     Line,
     LoraFile,
-    Model,
-    Part,
     Sound,
     Start,
     Style,
     Title,
 )
+from filmforge.language.models import Cache, Model, ModelLora, Upscale
 from filmforge.language.nearest import nearest
+from filmforge.language.part import Part
 from filmforge.language.reading import Path
 from filmforge.language.shape import is_text, items_of, keys_of, part_in
 from filmforge.language.source import Source, plain
@@ -36,6 +36,9 @@ Origins = dict[Path, Path]
 # The key for which plain text may stand, of each part that has one.
 _SHORT: dict[type[Part], str] = {
     Model: "use",
+    Cache: "kind",
+    ModelLora: "file",
+    Upscale: "weights",
     LoraFile: "file",
     Character: "looks",
     Style: "prompt",

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from filmforge.language.film import Film, LoraFile, LoraTraining, Part
+from filmforge.language.film import Film, LoraFile, LoraTraining
+from filmforge.language.part import Part
 
 
 @cache

@@ -23,7 +23,7 @@ _PATTERNS = {
 }
 
 
-_TAGS = frozenset({"<path>", "<by model>", "<file>", "<training>", "<sound>", "<word>"})
+_TAGS = frozenset({"<path>", "<by model>", "<by expert>", "<file>", "<training>", "<sound>", "<word>"})
 """What the film's unions call their members; pydantic puts it into the location of an error."""
 
 

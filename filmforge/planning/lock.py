@@ -18,6 +18,11 @@ _FIELDS = ("family", "repo", "revision", "commit", "digest")
 _ENTRY = re.compile(r'  ("(?:[^"\\]|\\.)*"): (.*?),?').fullmatch
 
 
+def upscaler_of(model: str) -> str:
+    """What a lock calls the upscaler of a model. A dot stands in no name of a model."""
+    return f"{model}.upscale"
+
+
 @dataclass(frozen=True, slots=True)
 class PinnedWeights:
     """Weights as a lock holds them; a digest is the SHA-256 over the names and digests of the files.

@@ -8,6 +8,8 @@ from fractions import Fraction
 from typing import Any
 
 from filmforge.language.film import Film
+from filmforge.language.models import ModelLora
+from filmforge.video_models import caching, kernels
 from filmforge.video_models.facts import Facts, facts_of
 
 
@@ -27,6 +29,19 @@ class Pinned:
 
 
 @dataclass(frozen=True, slots=True)
+class Upscaling:
+    """The second pass of a model: the weights of what enlarges the latents, and the numbers of the pass after it."""
+
+    weights: Pinned
+    settings: Mapping[str, Any]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """What of it decides pixels."""
+        return {"weights": self.weights.identity, **self.settings}
+
+
+@dataclass(frozen=True, slots=True)
 class ResolvedModel:
     """A model of the film with every setting decided. `name` is the film's name for it."""
 
@@ -40,6 +55,9 @@ class ResolvedModel:
     precision: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     version: str | None = None
+    upscale: Upscaling | None = None
+    lora: ModelLora | None = None
+    """What is put on it in all its shots. LoRAs are trained on the model without."""
 
     @property
     def base(self) -> dict[str, Any]:
@@ -56,7 +74,8 @@ class ResolvedModel:
     def hints(self) -> dict[str, Any]:
         """What a step needs to load the model, and what is told of it afterwards; nothing of it enters a key."""
         pin = self.weights
-        return {"folder": pin.folder, "name": self.name, "repo": pin.repo, "commit": pin.commit}
+        upscaler = {"upscaler": self.upscale.weights.folder} if self.upscale else {}
+        return {"folder": pin.folder, "name": self.name, "repo": pin.repo, "commit": pin.commit, **upscaler}
 
     @property
     def drawn(self) -> bool:
@@ -91,16 +110,32 @@ class ResolvedModel:
         return int(Fraction(frames - 1) * self.facts.fps / fps) + 1
 
 
-def resolve_model(film: Film, name: str, weights: Pinned) -> ResolvedModel:
-    """Decide every setting of the model called `name`: the film's where it declares one, else the family's."""
+def resolve_model(film: Film, name: str, weights: Pinned, upscaler: Pinned | None = None) -> ResolvedModel:
+    """Decide every setting of the model called `name`: the film's where it declares one, else the family's.
+
+    `upscaler` is what its `upscale` declares.
+    """
     declared = film.model_named(name)
     facts = facts_of(declared.use).of_version(declared.version)
     settings: dict[str, Any] = {k: _plain(v) for k, v in facts.settings.items()}
     if facts.guidance_low is not None:
-        low = declared.guidance_low if declared.guidance_low is not None else facts.guidance_low
-        settings |= {"guidance_low": low, "boundary": facts.boundary}
+        settings |= {"guidance_low": declared.low(facts.guidance_low), "boundary": facts.boundary}
     if declared.cache is not None:
-        settings["first_block_cache"] = declared.cache.threshold
+        kind = declared.cache.kind
+        amount = declared.cache.threshold if kind == "first-block" else declared.cache.every
+        settings[caching.SETTINGS[kind]] = caching.DEFAULTS[kind] if amount is None else amount
+    if declared.attention not in (None, "native"):
+        settings[kernels.ATTENTION] = declared.attention
+    if declared.compile:
+        settings[kernels.COMPILED] = True
+    size = (declared.size.width, declared.size.height) if declared.size else facts.size
+    upscale = None
+    if declared.upscale is not None and upscaler is not None:
+        own = declared.upscale
+        said = {k: v for k in ("steps", "strength") if (v := getattr(own, k)) is not None}
+        numbers = {**facts.upscaling, **said}
+        upscale = Upscaling(upscaler, {k: _plain(v) for k, v in numbers.items()})
+        size = facts.halved().nearest_size(size)  # of the family's own; a declared one is checked
     return ResolvedModel(
         name=name,
         facts=facts,
@@ -108,10 +143,12 @@ def resolve_model(film: Film, name: str, weights: Pinned) -> ResolvedModel:
         steps=declared.steps or facts.steps,
         guidance=declared.guidance if declared.guidance is not None else facts.guidance,
         shift=declared.shift if declared.shift is not None else facts.shift,
-        size=(declared.size.width, declared.size.height) if declared.size else facts.size,
+        size=size,
         precision=declared.precision or facts.precision,
         settings=settings,
         version=declared.version,
+        upscale=upscale,
+        lora=declared.lora,
     )
 
 

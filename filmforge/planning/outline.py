@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Protocol
 
-from filmforge.language.film import Delivery, End, Film, LoraFile, Scene, Shot, Start
+from filmforge.language.film import Delivery, End, Film, Shot, Start
 from filmforge.language.prompt import compose_negative, compose_prompt
 from filmforge.language.seeds import seeds_of
 from filmforge.planning.likeness import Judged, judged_characters, judging
+from filmforge.planning.loras import Loras
 from filmforge.planning.models import ResolvedModel
 from filmforge.planning.step import Input, Made, Source, Step
 from filmforge.planning.timeline import Caption, Placed, Timeline, frames_of, lay_out, samples
-from filmforge.planning.training import training_step
 from filmforge.video_models.embedder_weights import FoundEmbedder
 
 
@@ -32,7 +32,7 @@ class Surroundings(Protocol):
     def model(self, name: str) -> ResolvedModel: ...
     def seen(self, path: str, kind: str) -> None: ...
     def heard(self, path: str) -> None: ...
-    def lora_misfit(self, path: str, model: ResolvedModel) -> str | None: ...
+    def lora_misfit(self, path: str, model: ResolvedModel, expert: str | None = None) -> str | None: ...
     def embedder(self, model: ResolvedModel) -> FoundEmbedder: ...
     def lora_config(self, path: str) -> dict[str, Any] | None: ...
     def refuse(self, where: str, message: str) -> None: ...
@@ -86,6 +86,7 @@ class _Pictures:
     def __init__(self, film: Film, about: Surroundings, into: Outline) -> None:
         self.film, self.about, self.into = film, about, into
         self.placed = {p.name: p for p in into.timeline.shots}
+        self.loras = Loras(film, about, into)
         self.rates: dict[str, Fraction] = {}
         self._made: dict[str, Input] = {}
 
@@ -158,7 +159,7 @@ class _Pictures:
         if shot.end is not None and not model.drawn:
             inputs["end"] = self._given(placed, shot.end, f"frame/{placed.name}~end")
         prompt = compose_prompt(film, scene, shot)
-        loras = list(self._loras(scene, shot, prompt.characters, model, inputs))
+        loras = list(self.loras.on(scene, shot, prompt.characters, model, inputs))
         asked = placed.picture + self.head(shot) + self.tail(shot)
         lengths = model.lengths_for(asked, film.fps) if shot.extend and not model.drawn else []
         frames = sum(lengths) - len(lengths) + 1 if len(lengths) > 1 else model.frames_for(asked, film.fps)
@@ -175,6 +176,8 @@ class _Pictures:
         }
         if model.settings:
             shared["settings"] = dict(model.settings)
+        if model.upscale is not None:
+            shared["upscale"] = model.upscale.params
         if len(lengths) > 1:
             shared["extend"] = lengths
         if model.drawn:
@@ -229,51 +232,6 @@ class _Pictures:
         }
         step = Step("frame", name, params, {"picture": picture}, placed.name)
         return Made(self.into.add(step).name)
-
-    def _loras(
-        self,
-        scene: Scene,
-        shot: Shot,
-        characters: tuple[str, ...],
-        model: ResolvedModel,
-        inputs: dict[str, Input],
-    ) -> Iterator[dict[str, Any]]:
-        film = self.film
-        if model.drawn:
-            return
-        for who in characters:
-            character = film.characters[who]
-            if isinstance(character.lora, LoraFile):
-                yield from self._lora_file("characters", who, character.lora, model, inputs)
-            elif character.photos is not None:
-                step = training_step(who, character, model, self.about.photos(character.photos))
-                inputs[f"lora.{who}"] = Made(self.into.add(step).name)
-                yield {"who": who, "weight": character.lora.weight if character.lora else 1.0}
-        style = film.style_of(scene, shot)
-        if style and (lora := film.styles[style].lora):
-            yield from self._lora_file("styles", style, lora, model, inputs)
-
-    def _lora_file(
-        self, part: str, who: str, lora: LoraFile, model: ResolvedModel, inputs: dict[str, Input]
-    ) -> Iterator[dict[str, Any]]:
-        path = lora.path_for(model.name)
-        misfit = (
-            f"no file is declared for model '{model.name}'"
-            if path is None
-            else self.about.lora_misfit(path, model)
-        )
-        if path is not None and misfit is None:
-            inputs[f"lora.{who}"] = self.about.source(path)
-            config = self.about.lora_config(path)
-            yield {"who": who, "weight": lora.weight, **({"config": config} if config else {})}
-        elif lora.missing == "skip":
-            note = f"{who}: rendered without a LoRA: {misfit}"
-            if note not in self.into.notes:
-                self.into.notes.append(note)
-        else:
-            self.about.refuse(
-                f"{part}.{who}.lora.file", f"{misfit}; or write `missing: skip`, to render without it"
-            )
 
 
 def _segments(

@@ -8,7 +8,7 @@ from filmforge.errors import Problem
 from filmforge.language.load import Loaded
 from filmforge.planning.models import ResolvedModel
 from filmforge.planning.step import Step
-from filmforge.video_models import quantizing
+from filmforge.video_models import kernels, quantizing
 from filmforge.video_models.embedder_weights import missing_package
 from filmforge.video_models.facts import UNQUANTIZED, facts_for
 
@@ -57,6 +57,8 @@ def _found(loaded: Loaded, models: Iterable[ResolvedModel]) -> Iterator[tuple[st
             yield where, model.facts.unfinished
         elif wrong := quantizing.missing(model.facts.id, model.precision):
             yield f"{where}.precision", wrong
+        elif wrong := kernels.missing(model.settings.get(kernels.ATTENTION, "native")):
+            yield f"{where}.attention", wrong
     if film.store is not None:
         from filmforge.store.remote import refusal
 

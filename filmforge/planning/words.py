@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any
 
 from filmforge.planning import reasons
+from filmforge.planning.loras import MODEL
 from filmforge.planning.outline import Outline
 from filmforge.planning.reasons import ABSENT, Reason
 from filmforge.planning.resolve import Planned, Resolution
@@ -35,6 +36,9 @@ _PARAMS = {
     "model.precision": "the model's precision",
     "steps": "steps",
     "settings.first_block_cache": "the cache's threshold",
+    "settings.taylorseer_cache": "the cache's number of steps",
+    "settings.pyramid_attention": "the cache's number of steps",
+    "settings.compiled": "whether its blocks are compiled",
     "learning_rate": "learning rate",
     "frames": "number of frames",
     "count": "number of frames",
@@ -234,8 +238,7 @@ def _named(step: Step, path: str) -> str:
         what = _TRACK_WORDS.get(track[2], track[2].replace("_", " "))
         return f"{what} of {given.path}" if isinstance(given, Source) else what
     if lora := _LORA(path):
-        who = step.params["loras"][int(lora[1])]["who"]
-        return f"the {lora[2]} of {who}'s LoRA"
+        return f"the {lora[2]} of {_whose(step.params['loras'][int(lora[1])]['who'])}"
     return _PARAMS.get(path, path.replace("_", " "))
 
 
@@ -253,10 +256,18 @@ def _value(value: Any, unit: str = "") -> str:
     return "none" if value is None else f"{value}{unit if isinstance(value, int) else ''}"
 
 
+def _whose(who: str) -> str:
+    """A LoRA by whose it is."""
+    owner, _, expert = who.partition(".")
+    if owner != MODEL:
+        return f"{who}'s LoRA"
+    return f"the model's LoRA for {expert} noise" if expert else "the model's LoRA"
+
+
 def _role(role: str) -> str:
     name, _, of = role.partition(".")
     if name == "lora":
-        return f"{of}'s LoRA"
+        return _whose(of)
     if name in ("take", "likeness"):
         what = "take" if name == "take" else "the likeness of take"
         return f"{what} {of.rsplit('.', 1)[-1]}"

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from filmforge.errors import FilmError, LoraError, MediaError, Problem, WeightsError
 from filmforge.language.film import Film
 from filmforge.language.load import Loaded
-from filmforge.planning.lock import Lock
+from filmforge.planning.lock import Lock, upscaler_of
 from filmforge.planning.models import Pinned, ResolvedModel, resolve_model
 from filmforge.planning.step import Source
 from filmforge.store import Store
 from filmforge.video_models.embedder_weights import OFFICIAL, SHIPPED, FoundEmbedder, find_embedder
-from filmforge.video_models.facts import facts_of
+from filmforge.video_models.facts import Facts, facts_of
 
 if TYPE_CHECKING:
     from filmforge.video_models.lora_file import LoraHeader
@@ -52,7 +52,7 @@ class World:
     _models: dict[str, ResolvedModel] = field(default_factory=dict)
     # A LoRA may be on every shot, and taking its keys apart takes a while.
     _headers: dict[str, LoraHeader | None] = field(default_factory=dict)
-    _misfits: dict[tuple[str, str], str | None] = field(default_factory=dict)
+    _misfits: dict[tuple[str, str, str | None], str | None] = field(default_factory=dict)
     _configs: dict[str, dict[str, Any] | None] = field(default_factory=dict)
     _media: dict[str, Any] | None = None
     _changed: bool = False
@@ -123,7 +123,7 @@ class World:
     def model(self, name: str) -> ResolvedModel:
         """The model of the film called `name`, with its weights pinned as far as they can be."""
         if name not in self._models:
-            self._models[name] = resolve_model(self.film, name, self._pin(name))
+            self._models[name] = resolve_model(self.film, name, self._pin(name), self._pin_upscaler(name))
         return self._models[name]
 
     @property
@@ -131,13 +131,14 @@ class World:
         """The models asked for so far."""
         return self._models
 
-    def lora_misfit(self, path: str, model: ResolvedModel) -> str | None:
-        """Why the LoRA file at `path` does not fit `model`, naming both bases; None where it fits."""
-        if (path, model.name) not in self._misfits:
-            self._misfits[path, model.name] = self._misfit(path, model)
-        return self._misfits[path, model.name]
+    def lora_misfit(self, path: str, model: ResolvedModel, expert: str | None = None) -> str | None:
+        """Why the LoRA file at `path` does not fit `model`, or that `expert` of it; None where it fits."""
+        asked = (path, model.name, expert)
+        if asked not in self._misfits:
+            self._misfits[asked] = self._misfit(path, model, expert)
+        return self._misfits[asked]
 
-    def _misfit(self, path: str, model: ResolvedModel) -> str | None:
+    def _misfit(self, path: str, model: ResolvedModel, expert: str | None) -> str | None:
         from filmforge.video_models.lora_file import PEFT_CONFIG, mismatch
         from filmforge.video_models.weights import Weights
 
@@ -149,7 +150,7 @@ class World:
         pin = model.weights
         folder = Path(pin.folder) if pin.folder else None
         found = mismatch(
-            header, model.facts, Weights(model.facts.id, folder, pin.repo, pin.commit, pin.digest)
+            header, model.facts, Weights(model.facts.id, folder, pin.repo, pin.commit, pin.digest), expert
         )
         return found and found.replace(str(self.folder / path), path)
 
@@ -243,23 +244,35 @@ class World:
         return known
 
     def _pin(self, name: str) -> Pinned:
-        from filmforge.video_models.weights import find
-
         declared = self.film.model_named(name)
         facts = facts_of(declared.use).of_version(declared.version)
         if facts.id in ("animatic", "comfyui"):
             return Pinned(digest=facts.id)
+        return self._pinned(name, facts, declared.weights, declared.revision)
+
+    def _pin_upscaler(self, name: str) -> Pinned | None:
+        declared = self.film.model_named(name)
+        facts = facts_of(declared.use).of_version(declared.version)
+        if declared.upscale is None or facts.upscaler is None:
+            return None
+        own = replace(facts, weights=facts.upscaler, revision=None)
+        return self._pinned(upscaler_of(name), own, declared.upscale.weights, declared.upscale.revision)
+
+    def _pinned(self, name: str, facts: Facts, weights: str | None, declared: str | None) -> Pinned:
+        """What the lock calls `name`: these weights, at the commit that it pins for that `declared` revision."""
+        from filmforge.video_models.weights import find
+
         locked = self.lock.weights.get(name)
-        revision = declared.revision
-        if locked and locked.pins(facts.id, declared.weights or facts.weights, declared.revision):
+        revision = declared
+        if locked and locked.pins(facts.id, weights or facts.weights, declared):
             revision = locked.commit
         try:
-            found = find(facts, declared.weights, revision, self.beside, hasher=self.store.sources.digest)
+            found = find(facts, weights, revision, self.beside, hasher=self.store.sources.digest)
         except WeightsError as error:
             if locked and locked.family == facts.id and locked.digest:
                 self.notes.append(str(error))
                 return Pinned(locked.digest, locked.repo, locked.commit, None)
-            if not declared.weights:
+            if not weights:
                 raise
             remedy = "name a folder of diffusers' layout, or a hub id"
             raise FilmError([self.loaded.problem(f"models.{name}.weights", f"{error}; {remedy}")]) from error

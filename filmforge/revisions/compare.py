@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
-from filmforge.language.film import Film, Part, Scene, Shot
+from filmforge.language.film import Film, Scene, Shot
+from filmforge.language.part import Part
 from filmforge.language.scalars import Size
 from filmforge.language.seeds import seeds_of
 from filmforge.planning.reasons import Reason, differing

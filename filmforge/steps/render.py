@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from filmforge.errors import FilmforgeError
+from filmforge.errors import FilmforgeError, WeightsError
 from filmforge.steps.models import loaded_model, text_embeddings
 from filmforge.steps.work import Work
 
@@ -106,7 +106,7 @@ def _sample(
     texts = [params["prompt"]]
     if model.uses_negative(params["guidance"]):
         texts.append(params["negative"])
-    elif params["negative"] and not after:
+    elif params["negative"] not in ("", model.facts.negative) and not after:
         work.warn(f"{model.facts.id} has no use for a negative prompt at guidance {params['guidance']:g}")
     given = after.get("after") or work.digests.get("start")
     positive, *negative = text_embeddings(work, model, texts, start=start, given=given, size=(width, height))
@@ -114,11 +114,16 @@ def _sample(
     work.stage = "sampling"
     model.set_loras(
         [
-            LoraUse(work.inputs[f"lora.{entry['who']}"], entry["weight"], entry.get("config"))
+            LoraUse(
+                work.inputs[f"lora.{entry['who']}"],
+                entry["weight"],
+                entry.get("config"),
+                entry.get("expert"),
+            )
             for entry in params["loras"]
         ]
     )
-    with model.cached(params.get("settings")):
+    with model.quickened(params.get("settings")):
         latents = model.sample(
             positive=positive,
             negative=negative[0] if negative else None,
@@ -133,8 +138,21 @@ def _sample(
             on_step=watch,
             # Only families whose facts say `last_frame` know of it, and only they are planned with it.
             **({} if end is None else {"end": end}),
+            **_second_pass(work),
         )
     tensors.save(to, latents, None)
+
+
+def _second_pass(work: Work) -> dict[str, Any]:
+    """What a model with an upscaler is sampled with besides; only families that have one know of it."""
+    if "upscale" not in work.params:
+        return {}
+    folder = work.hints.get("upscaler")
+    if folder is None:
+        raise WeightsError(
+            f"the upscaler of '{work.hints.get('name')}' is not on this machine; run: filmforge fetch FILM"
+        )
+    return {"upscale": {**work.params["upscale"], "folder": Path(folder)}}
 
 
 def _watch(work: Work, model: VideoModel, size: tuple[int, int], note: str) -> Callable[[int, int], None]:

@@ -18,7 +18,7 @@ UNQUANTIZED: tuple[Precision, ...] = ("bf16", "fp16", "fp32")
 """The precisions that a LoRA can be trained in; the others store weights in fewer than sixteen bits."""
 
 
-Setting = float | bool | tuple[float, ...]
+Setting = float | bool | str | tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,12 @@ class Facts:
     a release to what differs there from these facts, field by field. `model` names the class that renders, as
     `module:Class`; `trains` says whether a LoRA can be trained. `last_frame` says that the class also takes the
     picture that a clip ends with, as `end`; `first_block_cache` that its pipelines tell diffusers' caches which of a
-    step's passes is which (`cache_context`). `layout` is the architecture's key in `lora_names.LAYOUTS`, by which
+    step's passes is which (`cache_context`). `passes` is how the negative prompt is asked for: `together` with the prompt,
+    `apart` from it, or not at all (`one`: the guidance is distilled); None where no cache of attention works. `attention`
+    names the kernels beside torch's own that its attention takes, and `compiles` says whether diffusers knows its blocks.
+    `upscaler` is the hub id of what enlarges its latents to twice the size, and `upscaling` the numbers of the pass after
+    it; a class with one takes `upscale` in `sample`.
+    `layout` is the architecture's key in `lora_names.LAYOUTS`, by which
     LoRAs are read whose modules are not named as diffusers names them.
     """
 
@@ -99,6 +104,11 @@ class Facts:
     image_to_video: bool = False
     last_frame: bool = False
     first_block_cache: bool = False
+    passes: Literal["together", "apart", "one"] | None = None
+    attention: tuple[str, ...] = ()
+    compiles: bool = False
+    upscaler: str | None = None
+    upscaling: Mapping[str, Setting] = field(default_factory=lambda: MappingProxyType({}))
     memory: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     lora: LoraFacts | None = None
     settings: Mapping[str, Setting] = field(default_factory=lambda: MappingProxyType({}))
@@ -139,6 +149,10 @@ class Facts:
     def legal_size(self, size: tuple[int, int]) -> bool:
         """Whether pictures of exactly `size` (width, height) can be rendered."""
         return all(side > 0 and side % self.size_multiple == 0 for side in size)
+
+    def halved(self) -> Facts:
+        """These facts for a picture whose first pass has half its size: both sides are twice the multiple."""
+        return replace(self, size_multiple=2 * self.size_multiple)
 
     def nearest_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """The legal size nearest to `size`, each side on its own, half a multiple rounded up."""

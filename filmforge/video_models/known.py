@@ -24,6 +24,10 @@ _WAN_NEGATIVE = (
     "JPEG压缩残留，丑陋的，残缺的，多余的手指，画得不好的手部，画得不好的脸部，畸形的，毁容的，"
     "形态畸形的肢体，手指融合，静止不动的画面，杂乱的背景，三条腿，背景人很多，倒着走"
 )
+# With a mask, as Hunyuan and LTX have it over the padding of the text, flash-attn and SageAttention raise (diffusers 0.42.1,
+# models/attention_dispatch.py). Mochi's attention is not dispatched, and its blocks are not among those that repeat.
+_MASKING_KERNELS = ("math", "cudnn")
+_ALL_KERNELS = (*_MASKING_KERNELS, "flash", "sage", "xformers")
 _WAN_CONFIGS = "https://github.com/Wan-Video/Wan2.2/tree/main/wan/configs"
 
 _POCKET = Facts(
@@ -43,6 +47,9 @@ _POCKET = Facts(
     precision="fp32",
     image_to_video=True,
     first_block_cache=True,
+    passes="apart",
+    attention=_ALL_KERNELS,
+    compiles=True,
     memory=MappingProxyType({"fp32": 1.0, "bf16": 1.0, "fp16": 1.0}),
     lora=LoraFacts(
         rank=16,
@@ -81,6 +88,9 @@ _WAN_5B = Facts(
     text_length=512,
     image_to_video=True,
     first_block_cache=True,
+    passes="apart",
+    attention=_ALL_KERNELS,
+    compiles=True,
     memory=MappingProxyType({"bf16": 24.0, "fp16": 24.0, "fp32": 40.0}),
     lora=LoraFacts(
         rank=32,
@@ -120,6 +130,9 @@ _WAN_T2V = Facts(
     negative=_WAN_NEGATIVE,
     text_length=512,
     first_block_cache=True,
+    passes="apart",
+    attention=_ALL_KERNELS,
+    compiles=True,
     memory=MappingProxyType({"bf16": 80.0, "fp16": 80.0}),
     lora=LoraFacts(
         rank=32,
@@ -164,6 +177,9 @@ _WAN_I2V = Facts(
     image_to_video=True,
     last_frame=True,
     first_block_cache=True,
+    passes="apart",
+    attention=_ALL_KERNELS,
+    compiles=True,
     memory=MappingProxyType({"bf16": 80.0, "fp16": 80.0}),
     lora=LoraFacts(
         rank=32,
@@ -204,6 +220,9 @@ _HUNYUAN = Facts(
     shift=7.0,
     text_length=256,
     first_block_cache=True,
+    passes="one",
+    attention=_MASKING_KERNELS,
+    compiles=True,
     memory=MappingProxyType({"bf16": 60.0, "fp16": 60.0, "nf4": 14.0}),
     lora=LoraFacts(
         rank=32,
@@ -262,6 +281,7 @@ _MOCHI = Facts(
     guidance=4.5,
     text_length=256,
     first_block_cache=True,
+    passes="together",
     memory=MappingProxyType({"bf16": 22.0, "fp32": 42.0}),
     lora=LoraFacts(
         rank=16,
@@ -294,6 +314,19 @@ _LTX_DISTILLED: dict[str, Any] = {
     # The objective would undo what the weights were distilled for.
     "trains": False,
 }
+_LTX_UPSCALER = "Lightricks/ltxv-spatial-upscaler-0.9.7"
+_UPSCALED: dict[str, Any] = {
+    "upscaler": _LTX_UPSCALER,
+    "upscaling": MappingProxyType({"steps": 10, "strength": 0.4}),
+}
+_UPSCALED_DISTILLED: dict[str, Any] = {
+    "timesteps": (1000.0, 909.0, 725.0, 421.0, 0.0),  # of which the first is passed over
+    "adain": 1.0,
+}
+
+
+def _upscaled(**more: Any) -> dict[str, Any]:
+    return {"upscaler": _LTX_UPSCALER, "upscaling": MappingProxyType({**_UPSCALED_DISTILLED, **more})}
 
 
 def _ltx(
@@ -342,6 +375,9 @@ _LTX = Facts(
     text_length=128,
     image_to_video=True,
     first_block_cache=True,
+    passes="together",
+    attention=_MASKING_KERNELS,
+    compiles=True,
     memory=MappingProxyType({"bf16": 10.0, "fp16": 10.0}),
     lora=LoraFacts(
         rank=32,
@@ -357,9 +393,9 @@ _LTX = Facts(
     versions=MappingProxyType(
         {
             "0.9.5": _ltx("0.9.5", steps=40, guidance=3.0, image_cond_noise_scale=0.15, guidance_rescale=0.0),
-            "0.9.7-dev": _ltx("0.9.7-dev", steps=30, guidance=5.0),
-            "0.9.7-distilled": _ltx("0.9.7-distilled", **_LTX_DISTILLED),
-            "0.9.8-distilled": _ltx("0.9.8-13B-distilled", **_LTX_DISTILLED),
+            "0.9.7-dev": _ltx("0.9.7-dev", steps=30, guidance=5.0, **_UPSCALED),
+            "0.9.7-distilled": _ltx("0.9.7-distilled", **_LTX_DISTILLED, **_upscaled()),
+            "0.9.8-distilled": _ltx("0.9.8-13B-distilled", **_LTX_DISTILLED, **_upscaled(tone_map=0.6)),
         }
     ),
     model="filmforge.video_models.ltx:LTXModel",
@@ -371,6 +407,7 @@ _LTX = Facts(
         "diffusers 0.42.1 LTXConditionPipeline, for 0.9.5: 40 steps, text length 256, noise on the given frame 0.15",
         "diffusers docs/source/en/api/pipelines/ltx_video.md: decode_timestep 0.05 and noise 0.025 from 0.9.1; for "
         "0.9.7 guidance 5, rescale 0.7, 30 steps; distilled: guidance 1 at the eight timesteps given there",
+        "the same page: the upscaler, and the numbers of the pass after it",
         "LoRA: https://github.com/Lightricks/LTX-Video-Trainer, rank 32, 2e-4, 1,500 steps",
     ),
 )

@@ -30,6 +30,7 @@ ADAPTER_METADATA = "lora_adapter_metadata"
 
 EXPERT = "filmforge.expert"
 """In the metadata of a file that is one of two: the expert that it is for."""
+_NOISE = {"transformer": "high", "transformer_2": "low"}
 PEFT_CONFIG = "adapter_config.json"
 """What peft writes beside a LoRA, and where alone its alpha stands."""
 
@@ -40,12 +41,14 @@ _PICKLE_STARTS = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x
 class LoraUse:
     """One LoRA on a shot: its file, and how strongly it counts (1.0 as trained; 0.0 not at all).
 
-    `config` is peft's configuration of it, for a file that does not hold its own.
+    `config` is peft's configuration of it, for a file that does not hold its own. `expert` is the one of two experts
+    that it is put on; where it is None, the file says on which, or it is on both.
     """
 
     path: Path
     weight: float = 1.0
     config: Mapping[str, Any] | None = None
+    expert: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +146,21 @@ def read_header(path: Path) -> LoraHeader:
         raise LoraError(f"{path}: its filmforge metadata is incomplete or malformed: {error}") from None
 
 
-def mismatch(header: LoraHeader, facts: Facts, weights: Weights) -> str | None:
-    """Why this LoRA does not belong to these weights, naming both; None when nothing speaks against it.
+def mismatch(header: LoraHeader, facts: Facts, weights: Weights, expert: str | None = None) -> str | None:
+    """Why this LoRA does not belong to these weights, or that `expert` of them; None when nothing speaks against it.
 
     A LoRA made here knows its base by family and digest. One made elsewhere is known by the names of its modules,
     by their width, by how many blocks they reach into, and by what its metadata says; it is held against the model's
     configuration where that is on this machine, and else against what is known of the family.
     """
+    if expert is not None:
+        said = header.expert(facts.boundary)
+        if said not in (None, expert):
+            return (
+                f"{header.path}: made for the expert at {_NOISE[str(said)]} noise, and declared for the other"
+            )
+        if any(key.expert == "transformer_2" for key in header.keys.values()):
+            return f"{header.path}: it names the experts itself; declare it as `file: PATH`"
     if header.family is not None:
         if header.family != facts.id:
             return f"{header.path}: made for {header.family}, and the model is {facts.id}"

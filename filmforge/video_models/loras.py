@@ -22,7 +22,7 @@ from filmforge.video_models.lora_names import LAYOUTS
 from filmforge.video_models.lora_reading import Pair, Parts, configuration, read
 from filmforge.video_models.weights import Weights
 
-_Signature = tuple[str, int, int, str]
+_Signature = tuple[str, int, int, str, str | None]
 
 
 class Loras:
@@ -79,13 +79,13 @@ class Loras:
 
     def _load(self, use: LoraUse) -> str:
         header = read_header(use.path)
-        reason = mismatch(header, self._facts, self._weights)
+        reason = mismatch(header, self._facts, self._weights, use.expert)
         if reason:
             raise LoraError(reason)
         where = f"{use.path} on {self._facts.id}"
         layout = LAYOUTS.get(self._facts.layout)
         parts = read(header, tensors.load(use.path), layout, where, use.config)
-        own = self._by_expert(parts, header.expert(self._facts.boundary), where)
+        own = self._by_expert(parts, use.expert or header.expert(self._facts.boundary), where)
         for pairs in own.values():
             self._check(pairs, where)
         name = f"lora{self._count}"
@@ -177,4 +177,4 @@ def _signature(use: LoraUse) -> _Signature:
     except OSError:
         raise LoraError(f"{use.path}: there is no such LoRA file") from None
     config = json.dumps(use.config, sort_keys=True) if use.config else ""
-    return str(use.path.resolve()), stat.st_size, stat.st_mtime_ns, config
+    return str(use.path.resolve()), stat.st_size, stat.st_mtime_ns, config, use.expert

@@ -112,8 +112,12 @@ class LTXModel(VideoModel):
         end: Frame | None = None,
         settings: Mapping[str, Setting] | None = None,
         on_step: OnStep | None = None,
+        upscale: Mapping[str, Any] | None = None,
     ) -> dict[str, Tensor]:
-        """See `VideoModel`. `generator` is the state of the noise after sampling: the decoder draws on."""
+        """See `VideoModel`. `generator` is the state of the noise after sampling: the decoder draws on.
+
+        With `upscale` the first pass has half the `size`, and a second one follows; see `ltx_upscale.py`.
+        """
         self.check_shape(frames, size)
         if shift is not None:
             raise ValueError(f"{self.facts.id} has no shift to declare: {self.facts.schedule}")
@@ -124,12 +128,8 @@ class LTXModel(VideoModel):
             raise ValueError(f"guidance {guidance} needs a negative prompt, if only the empty one")
         given = settings or self.facts.settings
         noise = kept_noise(seed)
-        time, side = _COMPRESSION
-        shape = ((frames - 1) // time + 1, size[1] // side, size[0] // side)
         arguments: dict[str, Any] = {
             **self.batch(positive, _TEXT),
-            "width": size[0],
-            "height": size[1],
             "num_frames": frames,
             # The rotary position counts seconds: at another rate the same prompt moves at another speed.
             "frame_rate": float(self.facts.fps),
@@ -138,19 +138,55 @@ class LTXModel(VideoModel):
             "guidance_rescale": given.get("guidance_rescale", 0.0),
             "generator": noise,
             "output_type": "latent",
-            "callback_on_step_end": reporter(on_step, steps, lambda packed: self._unpacked(packed, shape)),
         }
         if guidance > 1 and negative is not None:
             arguments |= self.batch(negative, _NEGATIVE)
         if end is not None and self.by_tokens:
             raise ValueError(f"{self.facts.id} cannot be given its last frame before 0.9.5")
-        if end is not None:
-            arguments["conditions"] = self._conditions({0: start, frames - 1: end}, size)
-        elif start is not None:
-            arguments["image"] = cover(start, size)
         if not self.by_tokens:
             arguments["image_cond_noise_scale"] = given["image_cond_noise_scale"]
             arguments["timesteps"] = self._levels(given, steps)
+        pictures = (start, end)
+        if upscale is None:
+            latents = self._pass(arguments, pictures, size, on_step, steps)
+        else:
+            from filmforge.video_models import ltx_upscale
+
+            second = ltx_upscale.second_pass(upscale)
+            taken = steps + second.steps
+            latents = self._pass(arguments, pictures, ltx_upscale.half(size), on_step, taken)
+            latents = ltx_upscale.enlarged(self, latents, upscale, size)
+            arguments |= {
+                "latents": latents,
+                "timesteps": list(second.levels),
+                "num_inference_steps": len(second.levels),
+                "denoise_strength": second.strength,
+            }
+            passed_over = len(second.levels) - second.steps
+            latents = self._pass(
+                arguments, pictures, size, on_step, taken, before=steps, passed_over=passed_over
+            )
+        return {"latents": latents.float().cpu().contiguous(), "generator": noise.get_state()}
+
+    def _pass(
+        self,
+        arguments: Mapping[str, Any],
+        pictures: tuple[Frame | None, Frame | None],
+        size: tuple[int, int],
+        on_step: OnStep | None,
+        steps: int,
+        **where: int,
+    ) -> Tensor:
+        """The latents of one pass at `size`; `pictures` are its first and last frame, if given; `where` is `reporter`'s."""
+        time, side = _COMPRESSION
+        frames = arguments["num_frames"]
+        shape = ((frames - 1) // time + 1, size[1] // side, size[0] // side)
+        given: dict[str, Any] = {}
+        start, end = pictures
+        if end is not None:
+            given["conditions"] = self._conditions({0: start, frames - 1: end}, size)
+        elif start is not None:
+            given["image"] = cover(start, size)
         pipeline = self.around(
             self._sampler(start is not None),
             vae=self.vae,
@@ -158,11 +194,13 @@ class LTXModel(VideoModel):
             transformer=self.transformer,
         )
         self.tile(size)
+        report = reporter(on_step, steps, lambda packed: self._unpacked(packed, shape), **where)
         with runtime.determined(self.threads), self.sampling():
-            latents = pipeline(**arguments).frames
-        if latents.ndim == 3:  # packed into tokens, as the transformer sees them
-            latents = self._unpacked(latents, shape)
-        return {"latents": latents.float().cpu().contiguous(), "generator": noise.get_state()}
+            latents: Tensor = pipeline(
+                **arguments, **given, width=size[0], height=size[1], callback_on_step_end=report
+            ).frames
+        # Packed into tokens, as the transformer sees them, or not.
+        return self._unpacked(latents, shape) if latents.ndim == 3 else latents
 
     def _conditions(self, given: Mapping[int, Frame | None], size: tuple[int, int]) -> list[Any]:
         """The pictures that are given, by frame, for the pipeline: of a list of images alone it would take the first."""

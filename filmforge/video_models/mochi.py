@@ -41,6 +41,7 @@ class MochiModel(VideoModel):
     """One Mochi 1."""
 
     pipeline = "MochiPipeline"
+    reversed_noise = True
 
     def unfit(self) -> str:
         """See `VideoModel`."""

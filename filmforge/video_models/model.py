@@ -8,8 +8,8 @@ from __future__ import annotations
 import gc
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from filmforge.errors import FilmforgeError, WeightsError
-from filmforge.video_models import caching, quantizing, runtime
+from filmforge.video_models import caching, kernels, quantizing, runtime
 from filmforge.video_models.family import Facts, Setting
 from filmforge.video_models.flow import Objective
 from filmforge.video_models.lora_file import LoraUse
@@ -62,6 +62,8 @@ class VideoModel(ABC):
     text_encoders: ClassVar[tuple[str, ...]] = ("text_encoder",)
     experts: ClassVar[tuple[str, ...]] = ("transformer",)
     """The components that denoise, in the order in which they take their turns."""
+    reversed_noise: ClassVar[bool] = False
+    """Whether their timesteps run from 0, all noise, to 1000."""
 
     def __init__(
         self,
@@ -339,9 +341,16 @@ class VideoModel(ABC):
             self._loras = Loras(self.facts, self.weights, self.around(**experts), experts, self.dtype)
         self._loras.use(uses)
 
-    def cached(self, settings: Mapping[str, Setting] | None) -> AbstractContextManager[None]:
-        """What one clip is sampled under, so that the cache that `settings` may ask for is at work and then gone."""
-        return caching.cached(lambda: {name: self.expert(name) for name in self.experts}, settings)
+    @contextmanager
+    def quickened(self, settings: Mapping[str, Setting] | None) -> Iterator[None]:
+        """What one clip is sampled under, so that what `settings` declare to be quicker is at work, and then gone."""
+
+        def experts() -> dict[str, Any]:
+            return {name: self.expert(name) for name in self.experts}
+
+        cached = caching.cached(experts, settings, reversed_noise=self.reversed_noise)
+        with kernels.computing(experts, settings, self.device), cached:
+            yield
 
     # -- training ------------------------------------------------------------------------------------------
 
@@ -423,18 +432,28 @@ def pixels(video: Tensor) -> Frame:
     return frames
 
 
-def reporter(on_step: OnStep | None, steps: int, unpack: Callable[[Tensor], Tensor] | None = None) -> Any:
+def reporter(
+    on_step: OnStep | None,
+    steps: int,
+    unpack: Callable[[Tensor], Tensor] | None = None,
+    *,
+    before: int = 0,
+    passed_over: int = 0,
+) -> Any:
     """`on_step` as diffusers calls back at the end of a step.
 
     Where it is a `Watch`, it also sees the latents; `unpack` makes [1, channels, latent frames, height, width] of them.
+    `before` counts the steps of a pass before this one, among `steps`; `passed_over`, the noise levels of the scheduler
+    that this pass begins after.
     """
     if on_step is None:
         return None
 
     def report(pipeline: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
-        on_step(index + 1, steps)
+        on_step(before + index + 1, steps)
         if isinstance(on_step, Watch):
-            on_step.see(tensors["latents"], unpack, pipeline.scheduler, index + 1, steps)
+            done, last = passed_over + index + 1, passed_over + steps - before
+            on_step.see(tensors["latents"], unpack, pipeline.scheduler, done, last)
         return {}
 
     return report

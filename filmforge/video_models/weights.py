@@ -81,6 +81,8 @@ def find(
         folder = Path(str(resources.files("filmforge"))) / "weights" / facts.id
         return _checked(facts, folder, hasher)
     beside = film_dir / source
+    if not beside.is_dir() and (wrong := _single(source)):
+        raise WeightsError(f"{facts.id}: weights '{source}' {wrong}")
     if source.startswith(("./", "../", "/")) or beside.is_dir():
         return _checked(facts, beside.resolve(), hasher)
     if not HUB_ID.fullmatch(source):
@@ -129,6 +131,21 @@ def hub_snapshot(repo: str, revision: str) -> tuple[str | None, Path | None]:
     if commit is None and reference.is_file():
         commit = reference.read_text().strip()
     return commit, cache / "snapshots" / commit if commit else None
+
+
+def _single(weights: str) -> str:
+    """Why weights that are named as one file are not read; empty for what is none."""
+    suffix = Path(weights).suffix.lower()
+    if suffix in _PICKLES:
+        return "are a pickle, which can run code and is never read"
+    if suffix == ".gguf":
+        return "are GGUF, which is not read yet (precision fp8 or nf4 needs little memory too)"
+    if suffix == ".safetensors":
+        return (
+            "are a single file, which is not read yet (diffusers' from_single_file reads it, and save_pretrained "
+            "writes a folder)"
+        )
+    return ""
 
 
 def _in_hub_cache(facts: Facts, repo: str, revision: str, hasher: Callable[[Path], str]) -> Weights:

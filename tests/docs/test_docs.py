@@ -11,8 +11,9 @@ import pytest
 
 from filmforge.cli.main import COMMANDS
 from filmforge.language import film as parts
-from filmforge.language.film import FAMILIES, Part
 from filmforge.language.load import load_text
+from filmforge.language.models import FAMILIES
+from filmforge.language.part import Part
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))

@@ -251,11 +251,24 @@ class TestDeclarations:
         [
             (
                 "models: {m: {use: hunyuan-video, version: i2v, cache: first-block}}\n",
-                "hunyuan-video i2v has no cache that works; remove the line",
+                "hunyuan-video i2v has no first-block: its pipeline does not name its passes",
             ),
             ("models: {m: {use: ltx-video, steps: 1}}\n", "ltx-video needs at least 2 steps"),
             ("models: {m: {use: animatic, cache: first-block}}\n", "animatic has no cache that works"),
             ("models: {m: {use: pocket, cache: last-block}}\n", "first-block"),
+            (
+                "models: {m: {use: pocket, cache: pyramid-attention}}\n",
+                "pocket is asked for the prompt and the negative prompt in turn",
+            ),
+            ("models: {m: {use: pocket, cache: {kind: taylorseer, threshold: 0.1}}}\n", "has an `every`"),
+            ("models: {m: {use: pocket, cache: {kind: first-block, every: 2}}}\n", "has a `threshold`"),
+            (
+                "models: {m: {use: pocket, cache: taylorseer, compile: true}}\n",
+                "blocks under a cache are not compiled",
+            ),
+            ("models: {m: {use: mochi-1, compile: true}}\n", "mochi-1 has no blocks that can be compiled"),
+            ("models: {m: {use: ltx-video, attention: sage}}\n", "cannot attend by sage; it can by native"),
+            ("models: {m: {use: pocket, attention: flash}}\n", "is declared in fp32, and flash computes"),
             ("models: {m: {use: pocket, cache: {kind: first-block, threshold: 0}}}\n", "threshold"),
             (
                 "models: {hero: {use: wan2.2-ti2v-5b, size: 1280x720}}",
@@ -281,7 +294,7 @@ class TestDeclarations:
             ),
             ("models: {m: {use: pocket, guidance_low: 3}}", "models.m.guidance_low: pocket has one expert"),
             (
-                "models: {m: {use: wan2.2-t2v-a14b, guidance: 1}}",
+                "models: {m: {use: wan2.2-t2v-a14b, guidance: 1, guidance_low: 3}}",
                 "models.m.guidance: guidance 1 at high noise and 3 at low",
             ),
             ("model: pockt", "model: there is no model called 'pockt'; did you mean 'pocket'?"),

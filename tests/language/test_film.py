@@ -7,7 +7,9 @@ import pickle
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from filmforge.language.film import FAMILIES, Delivery, Film, LoraFile, Part, Sound
+from filmforge.language.film import Delivery, Film, LoraFile, Sound
+from filmforge.language.models import FAMILIES
+from filmforge.language.part import Part
 from filmforge.video_models.facts import FAMILIES as KNOWN
 
 from .conftest import EXAMPLE, read

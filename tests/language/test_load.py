@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from filmforge.errors import FilmError, MediaError, UsageError
-from filmforge.language.film import LoraFile, LoraTraining, Part, Size, Sound
+from filmforge.language.film import LoraFile, LoraTraining, Size, Sound
 from filmforge.language.load import load, load_text, load_with_source, parsed
+from filmforge.language.part import Part
 from filmforge.language.source import written
 
 from .conftest import EXAMPLE, SCENES, film_with, problems, read

@@ -43,6 +43,16 @@ class TestSettings:
         with_it = resolved("use: wan2.2-t2v-a14b, cache: {kind: first-block, threshold: 0.1}")
         assert with_it.settings == {"guidance_low": 3.0, "boundary": 0.875, "first_block_cache": 0.1}
         assert with_it.base == resolved("use: wan2.2-t2v-a14b").base
+        assert resolved("use: pocket, cache: taylorseer").settings == {"taylorseer_cache": 3}
+        other = resolved("use: hunyuan-video, cache: {kind: pyramid-attention, every: 4}")
+        assert other.settings == {"pyramid_attention": 4}
+
+    def test_kernels(self) -> None:
+        """What changes pixels is in the key of a render; what is the same as saying nothing is not."""
+        assert resolved("use: pocket, attention: native, compile: false").settings == {}
+        found = resolved("use: wan2.2-ti2v-5b, attention: sage, compile: true")
+        assert found.settings == {"attention": "sage", "compiled": True}
+        assert found.base == resolved("use: wan2.2-ti2v-5b").base
 
     def test_a_version_has_its_own(self) -> None:
         """Steps, guidance and noise levels of the release; its name stands in what decides pixels."""

@@ -73,6 +73,15 @@ def test_a_precision_whose_package_is_missing(refused: Callable[..., list[str]])
     assert "pip install bitsandbytes" in said
 
 
+@pytest.mark.skipif(find_spec("sageattention") is not None, reason="sageattention is installed")
+def test_a_kernel_whose_package_is_missing(refused: Callable[..., list[str]]) -> None:
+    """Known before anything runs."""
+    assert refused("wan2.2-ti2v-5b, attention: native") == []
+    (said,) = refused("wan2.2-ti2v-5b, attention: sage")
+    assert "models.m.attention: attention by sage needs the package sageattention" in said
+    assert "pip install sageattention" in said
+
+
 def test_faces_without_their_package(
     refused: Callable[..., list[str]], photo_folder: Callable[..., str]
 ) -> None:

@@ -27,7 +27,7 @@ def big_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_5b_like(tmp_path_factory.mktemp("5b"))
 
 
-def load(family: str, folder: Path, **how: str) -> Any:
+def load(family: str, folder: Path, **how: Any) -> Any:
     """A tiny model on the processor and one thread: more threads only wait for one another."""
     facts = facts_of(family)
     return load_family(facts, find(facts, str(folder), None, folder), device="cpu", threads=1, **how)

@@ -1,4 +1,4 @@
-"""The first-block cache: at work where it is declared, gone afterwards, and blind to the clip before."""
+"""The caches: at work where they are declared, gone afterwards, and blind to the clip before."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from filmforge.video_models import load_family
+from filmforge.video_models import caching, load_family
 from filmforge.video_models.facts import FAMILIES, facts_of
 from filmforge.video_models.memory import MemoryPlan
 from filmforge.video_models.weights import find
 from tests.video_models import tiny
 
 STEPS = 6
+FIRST = ("blocks.0", "transformer_blocks.0")
 MODELS: dict[str, tuple[Callable[[Path], Path], str, str | None]] = {
     "pocket": (tiny.save_pocket_like, "pocket", None),
     "wan2.2-t2v-a14b": (tiny.save_a14b_like, "wan2.2-t2v-a14b", None),
@@ -33,17 +34,22 @@ def load(folder: Path, family: str, version: str | None = None, memory: MemoryPl
 
 def clip(model: Any, threshold: float | None, seed: int = 3) -> Any:
     """Latents of a short clip with guidance, so that each step has two passes."""
+    return sampled(model, {} if threshold is None else {"first_block_cache": threshold}, seed=seed)
+
+
+def sampled(model: Any, cache: dict[str, float], *, guidance: float = 3.0, seed: int = 3) -> Any:
+    """Latents of a short clip under a cache."""
     facts = model.facts
     settings = dict(facts.settings)
     if facts.guidance_low is not None:
-        settings |= {"guidance_low": 3.0, "boundary": facts.boundary}
-    if threshold is not None:
-        settings["first_block_cache"] = threshold
+        settings |= {"guidance_low": guidance, "boundary": facts.boundary}
+    settings |= cache
     positive, negative = model.encode(["a ball", "blurry"])
-    with model.cached(settings):
+    with model.quickened(settings):
         return model.sample(
-            positive=positive, negative=negative, frames=facts.first + facts.frame_step, size=(64, 32),
-            steps=STEPS, guidance=3.0, shift=facts.shift, seed=seed, settings=settings,
+            positive=positive, negative=negative if guidance > 1 else None,
+            frames=facts.first + facts.frame_step, size=(64, 32),
+            steps=STEPS, guidance=guidance, shift=facts.shift, seed=seed, settings=settings,
         )["latents"]  # fmt: skip
 
 
@@ -89,9 +95,67 @@ def test_streamed(pocket_folder: Path) -> None:
 def test_after_a_failure(pocket_folder: Path) -> None:
     """It is gone as well: the next shot may have declared none."""
     model = load(pocket_folder, "pocket")
-    with pytest.raises(RuntimeError, match="stopped"), model.cached({"first_block_cache": 0.1}):
+    with pytest.raises(RuntimeError, match="stopped"), model.quickened({"first_block_cache": 0.1}):
         raise RuntimeError("stopped")
     assert not model.transformer.is_cache_enabled
+
+
+@pytest.mark.parametrize("kind", ["taylorseer", "pyramid-attention"])
+@pytest.mark.parametrize("name", MODELS)
+def test_those_of_every_few_steps(name: str, kind: caching.Kind, tmp_path: Path) -> None:
+    """Work is saved and it is another clip, the same each time; the clip after it is that without again."""
+    save, family, version = MODELS[name]
+    model = load(save(tmp_path / "m"), family, version)
+    guidance = 1.0 if caching.unfit(model.facts, kind, 3.0) else 3.0
+    assert not caching.unfit(model.facts, kind, guidance)
+    asked: list[int] = []
+    for expert in model.experts:
+        block = next(part for at, part in model.expert(expert).named_modules() if at in FIRST)
+        attention = getattr(block, "attn1", None) or block.attn
+        attention.to_q.register_forward_hook(lambda *_: asked.append(1))
+
+    def made(cache: dict[str, float]) -> tuple[Any, int]:
+        asked.clear()
+        return sampled(model, cache, guidance=guidance), len(asked)
+
+    plain, all_asked = made({})
+    cached, fewer = made({caching.SETTINGS[kind]: 2})
+    assert fewer < all_asked
+    assert not cached.equal(plain)
+    assert made({caching.SETTINGS[kind]: 2})[0].equal(cached)
+    assert made({})[0].equal(plain)
+
+
+def test_what_is_foretold(pocket_folder: Path) -> None:
+    """After three steps, of every two the second is computed: of six steps, the blocks are asked at 1, 2, 3 and 5; at each
+    for the prompt and for the negative one, whose outputs are foretold apart."""
+    model = load(pocket_folder, "pocket")
+    asked: list[int] = []
+    model.transformer.blocks[-1].attn1.register_forward_hook(lambda *_: asked.append(1))
+    sampled(model, {"taylorseer_cache": 2})
+    assert len(asked) == 2 * 4
+
+
+def test_two_passes_in_one_memory(pocket_folder: Path) -> None:
+    """Why pyramid-attention is refused on Wan with guidance: what attention gave for the prompt would be taken for the
+    negative one, and diffusers says nothing."""
+    facts = facts_of("pocket")
+    assert caching.unfit(facts, "pyramid-attention", 1.0) == ""
+    assert "would take the one for the other" in caching.unfit(facts, "pyramid-attention", 3.5)
+    model = load(pocket_folder, "pocket")
+    seen: list[Any] = []
+    model.transformer.blocks[0].attn1.register_forward_hook(lambda *given: seen.append(given[2]))
+    sampled(model, {"pyramid_attention": 2})
+    assert seen[-1].equal(seen[-2])
+
+
+@pytest.mark.parametrize("kind", ["taylorseer", "pyramid-attention"])
+def test_of_every_few_steps_streamed(kind: caching.Kind, pocket_folder: Path) -> None:
+    """Where the blocks wait elsewhere, it is the same clip."""
+    plan = MemoryPlan(stream_text=False, stream_transformers=True, clear=False, need={"text": 1.0})
+    streamed, whole = load(pocket_folder, "pocket", memory=plan), load(pocket_folder, "pocket")
+    cache = {caching.SETTINGS[kind]: 2.0}
+    assert sampled(streamed, cache, guidance=1.0).equal(sampled(whole, cache, guidance=1.0))
 
 
 def test_which_families_have_it() -> None:

@@ -146,6 +146,24 @@ def test_weights_that_are_not_here_can_still_be_planned_for(hub: Path, tmp_path:
     assert find(FIVE, None, None, tmp_path).folder is None
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("./wan.safetensors", "a single file, which is not read yet"),
+        ("../wan-Q4_K_M.gguf", "GGUF, which is not read yet"),
+        ("wan.ckpt", "a pickle, which can run code and is never read"),
+        ("/models/wan.pt", "a pickle, which can run code and is never read"),
+    ],
+)
+def test_one_file(name: str, said: str, tmp_path: Path) -> None:
+    """Said to be what it is, with what to do; a folder may have such a name."""
+    with pytest.raises(WeightsError, match=said):
+        find(FIVE, name, None, tmp_path)
+    (tmp_path / "a.gguf").mkdir()
+    with pytest.raises(WeightsError, match=r"model_index\.json"):
+        find(FIVE, "a.gguf", None, tmp_path)
+
+
 def test_a_lost_shard_is_noticed(copy: Path) -> None:
     """An index that names a file which is not there makes the folder incomplete."""
     index = {"weight_map": {"a": "part-1.safetensors", "b": "part-2.safetensors"}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
@@ -26,6 +27,7 @@ from diffusers import (
 )
 from diffusers.pipelines.hunyuan_video import pipeline_hunyuan_video as hunyuan_text
 from diffusers.pipelines.hunyuan_video import pipeline_hunyuan_video_image2video as hunyuan_image
+from diffusers.pipelines.ltx.modeling_latent_upsampler import LTXLatentUpsamplerModel
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
 from transformers import (
     CLIPImageProcessor,
@@ -210,6 +212,19 @@ def save_ltx_like(folder: Path, *, conditioned: bool = False, seed: int = 0) -> 
         tokenizer=_tokenizer(),
         transformer=transformer.eval(),
     ).save_pretrained(folder)
+    return folder
+
+
+def save_upscaler_like(folder: Path, *, channels: int = 8, seed: int = 0) -> Path:
+    """Write a tiny upscaler of LTX-Video's latents, in the layout of the official one, to twice the size."""
+    torch.manual_seed(seed)
+    upsampler = LTXLatentUpsamplerModel(in_channels=channels, mid_channels=32, num_blocks_per_stage=1)
+    upsampler.eval().save_pretrained(folder / "latent_upsampler")
+    index = {
+        "_class_name": "LTXLatentUpsamplePipeline",
+        "latent_upsampler": ["ltx", "LTXLatentUpsamplerModel"],
+    }
+    (folder / "model_index.json").write_text(json.dumps(index), encoding="utf-8")
     return folder
 
 
