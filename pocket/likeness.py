@@ -23,7 +23,6 @@ import filmforge
 from filmforge.editing.frames import read_frames
 from pocket.characters import CHARACTERS, write_photos
 from pocket.judge import taught as taught_judge
-from pocket.judge import verdict
 from pocket.recogniser import NAMES, named, taught
 from pocket.workplace import WORK
 
@@ -98,7 +97,7 @@ def measure(name: str, work: Path) -> tuple[dict[str, float], np.ndarray]:
     classifier = taught_judge()
     for step, frames in leak.items():
         _, kind, colour = OTHERS[int(step.split("/s")[1].split("@")[0]) // 2]
-        seen = verdict(classifier, frames)
+        seen = classifier.verdict(frames)
         kept.append(seen["kind"] == kind and seen["colour"] == colour)
 
     def share(clips: dict[str, np.ndarray]) -> float:
