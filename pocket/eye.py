@@ -1,12 +1,13 @@
 """The eye of the judges: a small network that names what one frame shows, and where its figure stands.
 
 It learns from drawn stills only, blurred, warped, tinted and grained at random as painted frames are; no model's
-picture is ever among them. It marks the cells of the figure first and reads kind and colour there, so that a figure of
-thirty pixels counts as much as one that fills the picture.
+picture is ever among them. It marks the cells of the figure first and reads the colour there, so that a figure of thirty
+pixels counts as much as one that fills the picture.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,45 +15,23 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from pocket.cast import KINDS
+from pocket.eye_parts import Block, halved
 from pocket.judge_material import stills
 from pocket.palette import COLOURS
 from pocket.places import PLACES
 from pocket.softness import between, coarse_noise, softened
 from pocket.stagelight import LIGHTS
-from pocket.workplace import WORK, half_precision, load, save
+from pocket.teaching import teach
+from pocket.workplace import WORK, half_precision
 
-NOBODY = "stranger"  # what a puppet is called that is none of the kinds
 ANSWERS: dict[str, tuple[str, ...]] = {
-    "kind": (*KINDS, NOBODY),
     "colour": tuple(COLOURS),
     "place": tuple(PLACES),
     "light": LIGHTS,
 }
-OF_FIGURE = ("kind", "colour")
+OF_FIGURE = ("colour",)
 WIDTH = 80
-BATCH, STEPS, RATE, SAVE_EVERY = 40, 800, 3e-3, 50
-
-
-class Block(nn.Module):
-    """Two convolutions round a shortcut."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Conv2d(width, width, 3, 1, 1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(),
-            nn.Conv2d(width, width, 3, 1, 1, bias=False),
-            nn.BatchNorm2d(width),
-        )
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return functional.relu(x + self.body(x))
-
-
-def _halved(a: int, b: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(a, b, 3, 2, 1, bias=False), nn.BatchNorm2d(b), nn.ReLU())
+BATCH, STEPS, RATE = 40, 400, 3e-3
 
 
 class Eye(nn.Module):
@@ -61,7 +40,7 @@ class Eye(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            _halved(3, 32), _halved(32, 48), Block(48), _halved(48, WIDTH), Block(WIDTH), Block(WIDTH)
+            halved(3, 32), halved(32, 48), Block(48), halved(48, WIDTH), Block(WIDTH), Block(WIDTH)
         )
         self.figure = nn.Conv2d(WIDTH, 1, 1)
         self.heads = nn.ModuleDict(
@@ -114,39 +93,30 @@ def as_painted(
 
 
 def taught(steps: int = STEPS, path: Path = WORK / "judge-eye.pt") -> Eye:
-    """The eye, trained from where an earlier run left off; the same from the same seeds."""
+    """The eye, trained now where it was not yet; the same from the same seeds."""
     torch.manual_seed(0)
     eye = Eye().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimiser = torch.optim.AdamW(eye.parameters(), RATE, weight_decay=2e-2)
-    plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, RATE, total_steps=steps)
-    parts = {"eye": eye, "optimiser": optimiser, "plan": plan}
-    state = load(path) or {"step": 0}
-    for name in parts.keys() & state.keys():
-        parts[name].load_state_dict(state[name])
-    if state["step"] >= steps:
-        return eye.eval()
-    frames, marks, notes = stills()
-    truth = truth_of(notes)
-    for step in range(state["step"], steps):
-        dice = torch.Generator().manual_seed(step)
-        picks = torch.randint(len(frames), (BATCH,), generator=dice)
-        x = torch.from_numpy(frames[picks.numpy()]).permute(0, 3, 1, 2).float() / 127.5 - 1
-        x, where = as_painted(x, torch.from_numpy(marks[picks.numpy()]), dice)
-        x = x.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=half_precision()):
-            scores, figure = eye(x)
-        loss = 2 * functional.binary_cross_entropy_with_logits(figure, where)
-        for question, score in scores.items():
-            known = truth[question][picks]
-            loss = loss + functional.cross_entropy(score, known, ignore_index=-1, label_smoothing=0.03)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        plan.step()
-        if (step + 1) % SAVE_EVERY == 0 or step + 1 == steps:
-            right = (scores["kind"].argmax(1) == truth["kind"][picks]).float().mean()
-            print(f"eye: step {step + 1} of {steps}, loss {loss:.2f}, kind {right:.2f}", flush=True)
-            save({n: p.state_dict() for n, p in parts.items()} | {"step": step + 1}, path)
+
+    def ready() -> Callable[[torch.Generator], tuple[torch.Tensor, float]]:
+        frames, marks, notes = stills()
+        truth = truth_of(notes)
+
+        def one(dice: torch.Generator) -> tuple[torch.Tensor, float]:
+            picks = torch.randint(len(frames), (BATCH,), generator=dice)
+            x = torch.from_numpy(frames[picks.numpy()]).permute(0, 3, 1, 2).float() / 127.5 - 1
+            x, where = as_painted(x, torch.from_numpy(marks[picks.numpy()]), dice)
+            x = x.contiguous(memory_format=torch.channels_last)
+            with torch.autocast("cpu", torch.bfloat16, enabled=half_precision()):
+                scores, figure = eye(x)
+            loss = 2 * functional.binary_cross_entropy_with_logits(figure, where)
+            for question, score in scores.items():
+                known = truth[question][picks]
+                loss = loss + functional.cross_entropy(score, known, ignore_index=-1, label_smoothing=0.03)
+            return loss, float((scores["place"].argmax(1) == truth["place"][picks]).float().mean())
+
+        return one
+
+    teach(eye, steps, RATE, path, ready)
     return eye.eval()
 
 

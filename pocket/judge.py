@@ -1,8 +1,9 @@
 """The judges of a clip: independent of every painter, and as good as ``own_accuracy`` says they are.
 
-What a frame shows (kind, colour, place, light) is named by the eye, a small network that has only ever seen drawings;
-nine frames of a clip vote. Where the figure goes is read off the eye's figure maps. What the camera does is a rule on
-pixels. A judge below 97 % on a question, on drawn clips kept from it, is not much of a judge of it.
+What a frame shows (colour, place, light), and where its figure stands, is named by the eye, a small network; what kind
+of figure it is, by the magnifying glass, another. Both have only ever seen drawings, and nine frames of a clip vote.
+Where the figure goes is read off the eye's figure maps. What the camera does is a rule on pixels. A judge below 97 % on
+a question, on drawn clips kept from it, is not much of a judge of it.
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ import numpy as np
 import torch
 
 from pocket import eye as eyes
+from pocket import glass as glasses
 from pocket import judge_camera
 from pocket.camera import MOVES
 from pocket.judge_camera import CameraJudge
 from pocket.judge_material import EVERY_OTHER
 
 QUESTIONS: dict[str, tuple[str, ...]] = {
+    "kind": glasses.NAMES,
     **eyes.ANSWERS,
     "walk": ("walk left", "walk right", "stays"),
     "camera": MOVES,
@@ -33,9 +36,10 @@ LEAST_FIGURE = 1.0  # cell of 8x8 pixels: less of a figure than that stands nowh
 
 @dataclass(frozen=True)
 class Judge:
-    """The two that were taught."""
+    """The three that were taught."""
 
     eye: eyes.Eye
+    glass: glasses.Glass
     camera: CameraJudge
 
     def verdict(self, frames: np.ndarray) -> dict[str, str]:
@@ -45,6 +49,7 @@ class Judge:
     def shown(self, drawings: np.ndarray) -> dict[str, str]:
         """The same without the camera, of every other drawing: uint8 (9, 96, 160, 3)."""
         scores, figure = eyes.seen(self.eye, drawings)
+        scores |= {"kind": glasses.kinds(self.glass, drawings, figure)}
         told = {q: QUESTIONS[q][int(s.mean(0).argmax())] for q, s in scores.items()}
         return told | {"walk": walk(figure)}
 
@@ -63,9 +68,8 @@ def walk(figure: torch.Tensor) -> str:
 
 
 def taught() -> Judge:
-    """Both judges, taught now where they were not yet."""
-    torch.manual_seed(0)
-    return Judge(eyes.taught(), judge_camera.taught())
+    """The judges, taught now where they were not yet."""
+    return Judge(eyes.taught(), glasses.taught(), judge_camera.taught())
 
 
 class Marks:
@@ -89,7 +93,7 @@ def own_accuracy(
     marks = Marks()
     for frames, note in exam:
         told = judge.verdict(frames)
-        for question in (*eyes.ANSWERS, "camera"):
+        for question in ("kind", *eyes.ANSWERS, "camera"):
             marks.note(question, told[question] == note[question])
         for question in ("kind", "camera"):
             marks.note(f"{question}, {note['size']}", told[question] == note[question])

@@ -6,10 +6,12 @@ import torch
 from torch.nn import functional
 
 
-def coarse_noise(dice: torch.Generator, batch: int, channels: int, cell: int) -> torch.Tensor:
-    """Noise (batch, channels, 96, 160) of deviation 1 at its knots, which lie ``cell`` pixels apart."""
-    knots = torch.randn((batch, channels, 96 // cell, 160 // cell), generator=dice)
-    return functional.interpolate(knots, (96, 160), mode="bilinear") if cell > 1 else knots
+def coarse_noise(
+    dice: torch.Generator, batch: int, channels: int, cell: int, size: tuple[int, int] = (96, 160)
+) -> torch.Tensor:
+    """Noise (batch, channels, *size) of deviation 1 at its knots, which lie ``cell`` pixels apart."""
+    knots = torch.randn((batch, channels, size[0] // cell, size[1] // cell), generator=dice)
+    return functional.interpolate(knots, size, mode="bilinear") if cell > 1 else knots
 
 
 def between(dice: torch.Generator, low: float, high: float, *shape: int) -> torch.Tensor:

@@ -13,7 +13,7 @@ pytest.importorskip(
     "skia", exc_type=ImportError, reason="drawing the world needs skia-python: pip install skia-python"
 )
 
-from pocket import eye, judge_camera
+from pocket import eye, glass, judge_camera, teaching
 from pocket.judge import walk
 from pocket.judge_camera import EVERY, LINES, misfits
 from pocket.judge_material import labels, moments, sample
@@ -106,13 +106,23 @@ def test_marks_move_with_the_figures_they_mark() -> None:
         assert picture[there < 0.1].max() < 0.5
 
 
+def test_a_figure_is_cut_out_at_one_size_wherever_it_stands() -> None:
+    frames, marks = torch.full((2, 3, 96, 160), -1.0), torch.zeros(2, 12, 20)
+    frames[0, :, 24:64, 24:48], marks[0, 3:8, 3:6] = 1.0, 1.0
+    frames[1, :, 8:88, 80:128], marks[1, 1:11, 10:16] = 1.0, 1.0
+    small, large = glass.cut_out(frames, glass.windows(marks)).mean(1) > 0
+    assert small[32, 32]
+    assert not small[0].any()
+    assert (small == large).float().mean() > 0.95
+
+
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(0)
     notes = [labels(sample(np.random.default_rng([1, n]), n, 0.2)) for n in range(12)]
     drawn = rng.integers(0, 255, (12, 96, 160, 3), np.uint8), rng.random((12, 12, 20)) < 0.2, notes
     monkeypatch.setattr(eye, "stills", lambda: drawn)
     monkeypatch.setattr(eye, "BATCH", 3)
-    monkeypatch.setattr(eye, "SAVE_EVERY", 2)
+    monkeypatch.setattr(teaching, "SAVE_EVERY", 2)
 
 
 def test_teaching_goes_on_where_it_was_stopped_and_ends_the_same(
