@@ -1,158 +1,109 @@
-"""An independent judge: a small classifier that has only ever seen drawn frames.
+"""The judges of a clip: independent of every painter, and as good as ``own_accuracy`` says they are.
 
-It names subject kind, colour, place and light of three frames, and the direction of walking and
-the camera's move between them. Its own accuracy on drawn clips it never saw is printed with every
-verdict; a judge below 97 % on a question is not much of a judge of it.
+What a frame shows (colour, place, light), and where its figure stands, is named by the eye, a small network; what kind
+of figure it is, by the magnifying glass, another. Both have only ever seen drawings, and nine frames of a clip vote.
+Where the figure goes is read off the eye's figure maps. What the camera does is a rule on pixels. A judge below 97 % on
+a question, on drawn clips kept from it, is not much of a judge of it.
 """
 
 from __future__ import annotations
 
-import json
-from itertools import pairwise
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional
 
+from pocket import eye as eyes
+from pocket import glass as glasses
+from pocket import judge_camera
 from pocket.camera import MOVES
-from pocket.cast import KINDS
-from pocket.palette import COLOURS
-from pocket.places import PLACES
-from pocket.stagelight import LIGHTS
-from pocket.workplace import WORK, load, save
+from pocket.judge_camera import CameraJudge
+from pocket.judge_material import EVERY_OTHER
 
 QUESTIONS: dict[str, tuple[str, ...]] = {
-    "kind": KINDS,
-    "colour": tuple(COLOURS),
-    "place": tuple(PLACES),
-    "light": LIGHTS,
-    "walk": ("walk left", "walk right"),
+    "kind": glasses.NAMES,
+    **eyes.ANSWERS,
+    "walk": ("walk left", "walk right", "stays"),
     "camera": MOVES,
 }
-MOMENTS = (0, 8, 16)
-HELD_OUT = 2  # clip shards that neither the VAE nor the judge was taught on
+LEAST_WALK = (
+    0.06  # of the picture's width, between the first and the last third of a clip; who sways does less
+)
+LEAST_FIGURE = 1.0  # cell of 8x8 pixels: less of a figure than that stands nowhere
 
 
-class Judge(nn.Module):
-    """Three frames (B, 9, 48, 80) in -1..1 to one score list a question."""
+@dataclass(frozen=True)
+class Judge:
+    """The three that were taught."""
+
+    eye: eyes.Eye
+    glass: glasses.Glass
+    camera: CameraJudge
+
+    def verdict(self, frames: np.ndarray) -> dict[str, str]:
+        """What is seen in one clip, uint8 (17, 96, 160, 3), by question."""
+        return self.shown(frames[::EVERY_OTHER]) | {"camera": self.camera.verdict(frames)}
+
+    def shown(self, drawings: np.ndarray) -> dict[str, str]:
+        """The same without the camera, of every other drawing: uint8 (9, 96, 160, 3)."""
+        scores, figure = eyes.seen(self.eye, drawings)
+        scores |= {"kind": glasses.kinds(self.glass, drawings, figure)}
+        told = {q: QUESTIONS[q][int(s.mean(0).argmax())] for q, s in scores.items()}
+        return told | {"walk": walk(figure)}
+
+
+def walk(figure: torch.Tensor) -> str:
+    """Where a figure goes under a static camera, by its maps in time (T, 12, 20) in 0..1."""
+    columns = torch.linspace(0, 1, figure.shape[2])
+    size = figure.sum((1, 2))
+    where = (figure.sum(1) * columns).sum(1) / size.clamp_min(1e-6)
+    there = where[size >= LEAST_FIGURE]
+    third = max(1, len(there) // 3)
+    if len(there) < 2:
+        return "stays"
+    way = float(there[-third:].mean() - there[:third].mean())
+    return "stays" if abs(way) < LEAST_WALK else "walk right" if way > 0 else "walk left"
+
+
+def taught() -> Judge:
+    """The judges, taught now where they were not yet."""
+    return Judge(eyes.taught(), glasses.taught(), judge_camera.taught())
+
+
+class Marks:
+    """Counts of right and asked, by question and by part of the world."""
 
     def __init__(self) -> None:
-        super().__init__()
-        widths = (9, 32, 64, 96, 128)
-        self.body = nn.Sequential(
-            *[
-                layer
-                for a, b in pairwise(widths)
-                for layer in (
-                    nn.Conv2d(a, b, 3, 2, 1),
-                    nn.BatchNorm2d(b),
-                    nn.ReLU(),
-                    nn.Conv2d(b, b, 3, 1, 1),
-                    nn.BatchNorm2d(b),
-                    nn.ReLU(),
-                )
-            ]
-        )
-        self.heads = nn.ModuleDict({q: nn.Linear(128 * 15, len(a)) for q, a in QUESTIONS.items()})
+        self.right: dict[str, list[bool]] = defaultdict(list)
 
-    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        h = functional.dropout(self.body(x).flatten(1), 0.3, self.training)
-        return {q: head(h) for q, head in self.heads.items()}
+    def note(self, question: str, right: bool) -> None:
+        self.right[question].append(right)
+
+    def shares(self) -> dict[str, tuple[float, int]]:
+        """Share right and number asked."""
+        return {q: (round(float(np.mean(r)), 4), len(r)) for q, r in self.right.items()}
 
 
-def look(frames: np.ndarray) -> torch.Tensor:
-    """uint8 (B, 3, 96, 160, 3) to the judge's (B, 9, 48, 80)."""
-    x = torch.from_numpy(frames).permute(0, 1, 4, 2, 3).flatten(1, 2).float() / 127.5 - 1
-    return functional.avg_pool2d(x, 2)
+def own_accuracy(
+    judge: Judge, exam: Iterable[tuple[np.ndarray, dict[str, str]]]
+) -> dict[str, tuple[float, int]]:
+    """Share right and number asked on drawn clips kept from the judges, by question; kind and camera by size too."""
+    marks = Marks()
+    for frames, note in exam:
+        told = judge.verdict(frames)
+        for question in ("kind", *eyes.ANSWERS, "camera"):
+            marks.note(question, told[question] == note[question])
+        for question in ("kind", "camera"):
+            marks.note(f"{question}, {note['size']}", told[question] == note[question])
+    return marks.shares()
 
 
-def answers(notes: list[dict[str, object]]) -> dict[str, torch.Tensor]:
-    """Class numbers; -1 where a question does not arise (strangers, pairs, no walking)."""
-    out = {}
-    for question, names in QUESTIONS.items():
-        row = []
-        for note in notes:
-            value = note["action" if question == "walk" else question]
-            alone = note["players"] == 1 or question in ("place", "light", "camera")
-            row.append(names.index(str(value)) if alone and value in names else -1)
-        out[question] = torch.tensor(row)
-    return out
-
-
-def _gather(kind: str, shards: range) -> tuple[torch.Tensor, list[dict[str, object]]]:
-    frames, notes = [], []
-    for number in shards:
-        path = WORK / kind / f"{number:04d}.npy"
-        if path.exists():
-            array = np.load(path, mmap_mode="r")
-            three = array[:, MOMENTS] if array.ndim == 5 else np.repeat(array[:, None], 3, 1)
-            frames.append(look(np.array(three)))
-            extra = json.loads(path.with_suffix(".json").read_text())
-            if kind == "stills":  # one moment shows no movement: these questions do not arise
-                extra = [n | {"camera": "", "action": ""} for n in extra]
-            notes += extra
-    return torch.cat(frames), notes
-
-
-def taught(steps: int = 900, path: Path = WORK / "judge.pt") -> Judge:
-    """The judge, trained now where it was not yet."""
-    judge = Judge()
-    state = load(path)
-    if state:
-        judge.load_state_dict(state["judge"])
-        return judge.eval()
-    clips, clip_notes = _gather("clips", range(HELD_OUT, 200))
-    stills, still_notes = _gather("stills", range(1, 60))
-    truth = {k: torch.cat([answers(clip_notes)[k], answers(still_notes)[k]]) for k in QUESTIONS}
-    x = torch.cat([clips, stills])
-    optimiser = torch.optim.AdamW(judge.parameters(), 2e-3, weight_decay=1e-2)
-    plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
-    dice = torch.Generator().manual_seed(0)
-    for _ in range(steps):
-        picks = torch.cat(
-            [
-                torch.randint(len(clips), (32,), generator=dice),
-                torch.randint(len(clips), len(x), (32,), generator=dice),
-            ]
-        )
-        seen = x[picks]
-        if torch.rand((), generator=dice) < 0.5:  # painted frames are softer than drawn ones
-            seen = functional.avg_pool2d(functional.pad(seen, (1, 1, 1, 1), "replicate"), 3, 1)
-        seen = seen + 0.06 * torch.randn(seen.shape, generator=dice)
-        scores = judge(seen)
-        loss = sum(
-            (
-                functional.cross_entropy(scores[q], truth[q][picks], ignore_index=-1)
-                for q in QUESTIONS
-                if (truth[q][picks] >= 0).any()
-            ),
-            start=torch.zeros(()),
-        )
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        plan.step()
-    save({"judge": judge.state_dict()}, path)
-    return judge.eval()
-
-
-@torch.no_grad()
-def own_accuracy(judge: Judge) -> dict[str, tuple[float, int]]:
-    """Share right and number asked, on drawn clips kept from everyone."""
-    x, notes = _gather("clips", range(HELD_OUT))
-    truth, scores = answers(notes), judge(x)
-    out = {}
-    for question in QUESTIONS:
-        asked = truth[question] >= 0
-        right = (scores[question].argmax(1) == truth[question])[asked]
-        out[question] = (float(right.float().mean()) if len(right) else 0.0, len(right))
-    return out
-
-
-@torch.no_grad()
-def verdict(judge: Judge, frames: np.ndarray) -> dict[str, str]:
-    """What the judge sees in one clip, uint8 (17, 96, 160, 3)."""
-    scores = judge(look(frames[None, list(MOMENTS)]))
-    return {q: QUESTIONS[q][int(s.argmax())] for q, s in scores.items()}
+def walking_accuracy(judge: Judge, walkers: Iterable[tuple[np.ndarray, dict[str, str]]]) -> tuple[float, int]:
+    """The same for the direction of walking, on every other drawing of clips with a static camera."""
+    marks = Marks()
+    for drawings, note in walkers:
+        truth = note["action"] if note["action"].startswith("walk") else "stays"
+        marks.note("walk", judge.shown(drawings)["walk"] == truth)
+    return marks.shares()["walk"]

@@ -4,15 +4,18 @@ For each character a small film is written with sixteen photos; filmforge trains
 defaults and renders four prompts with four seeds. Against it: the same words and seeds without the
 LoRA, and other subjects with it (does it leak?).
 
-    python -m pocket.likeness                # all twelve unseen characters: most of an hour on two cores
-    python -m pocket.likeness mira otto      # these; figures in .pocket/likeness.json, frames in likeness.png
+    python -m pocket.likeness                                  # all twelve unseen characters
+    python -m pocket.likeness mira otto --prompts 2 --seeds 2  # these, and less of them
+
+Figures go to ``.pocket/likeness.json`` and one frame of everything to ``likeness.png``. What was trained and rendered is
+kept in ``.pocket/likeness/store``: a later run goes on from there.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +26,6 @@ import filmforge
 from filmforge.editing.frames import read_frames
 from pocket.characters import CHARACTERS, write_photos
 from pocket.judge import taught as taught_judge
-from pocket.judge import verdict
 from pocket.recogniser import NAMES, named, taught
 from pocket.workplace import WORK
 
@@ -45,14 +47,14 @@ def _film(folder: Path, **parts: object) -> Path:
     return folder / "film.yaml"
 
 
-def _shots(prompts: list[str]) -> list[dict[str, object]]:
+def _shots(prompts: list[str], seeds: tuple[int, ...]) -> list[dict[str, object]]:
     return [
-        {"id": f"s{n}", "prompt": prompt, "lasts": "17f", "takes": list(SEEDS), "pick": SEEDS[0]}
+        {"id": f"s{n}", "prompt": prompt, "lasts": "17f", "takes": list(seeds), "pick": seeds[0]}
         for n, prompt in enumerate(prompts)
     ]
 
 
-def _rendered(film: Path, store: Path) -> tuple[dict[str, np.ndarray], filmforge.BuildResult]:
+def _rendered(film: Path, store: Path) -> dict[str, np.ndarray]:
     """Frames (17, 96, 160, 3) by step name, of every take of every shot."""
     result = filmforge.build(filmforge.load(film, store=store), kinds=("render",))
     if not result.ok:
@@ -64,59 +66,69 @@ def _rendered(film: Path, store: Path) -> tuple[dict[str, np.ndarray], filmforge
             frames[name] = np.stack(
                 list(read_frames(made.store.blobs.path(step.record.outputs["main"].digest)))
             )
-    return frames, result
+    return frames
 
 
-def measure(name: str, work: Path) -> tuple[dict[str, float], np.ndarray]:
+def _by_lora(folder: Path, store: Path, lora: Path, shots: list[dict[str, object]]) -> dict[str, np.ndarray]:
+    """Frames of ``shots`` in a style whose LoRA is the file ``lora``."""
+    folder.mkdir(exist_ok=True)
+    shutil.copyfile(lora, folder / "lora.safetensors")
+    styles = {"with": {"lora": {"file": "lora.safetensors"}}}
+    scenes = [{"id": "a", "style": "with", "shots": shots}]
+    return _rendered(_film(folder, styles=styles, scenes=scenes), store)
+
+
+def measure(
+    name: str, work: Path, prompts: tuple[str, ...] = PROMPTS, seeds: tuple[int, ...] = SEEDS
+) -> tuple[dict[str, float], np.ndarray]:
     """Shares of frames or clips in which the judges see what was asked, and one row of pictures."""
-    judge, _ = taught()
-    number = NAMES.index(name)
+    recogniser, _ = taught()
+    judge, number = taught_judge(), NAMES.index(name)
     folder, store = work / name, work / "store"
     write_photos(name, 16, folder / "photos")
-    scenes = [{"id": "a", "shots": _shots([f"{{{name}}} {p}, {STYLE}" for p in PROMPTS])}]
     looks = CHARACTERS[name][1]
-    film = _film(folder, characters={name: {"looks": looks, "photos": "photos"}}, scenes=scenes)
-    lora, _ = _rendered(film, store)
+    shots = _shots([f"{{{name}}} {p}, {STYLE}" for p in prompts], seeds)
+    film = _film(
+        folder,
+        characters={name: {"looks": looks, "photos": "photos"}},
+        scenes=[{"id": "a", "shots": shots}],
+    )
+    lora = _rendered(film, store)
     made = filmforge.plan(filmforge.load(film, store=store))
-    words = [made.steps[f"render/a/s{n}@{SEEDS[0]}"].step.params["prompt"] for n in range(len(PROMPTS))]
-    base, _ = _rendered(_film(folder / "base", scenes=[{"id": "a", "shots": _shots(words)}]), store)
-    trained = next(s for s in made.steps.values() if s.step.kind == "lora")
-    assert trained.record is not None
-    leak_folder = folder / "leak"
-    leak_folder.mkdir(exist_ok=True)
-    shutil.copyfile(
-        made.store.blobs.path(trained.record.outputs["main"].digest), leak_folder / "lora.safetensors"
-    )
-    asked = [f"{who} {PROMPTS[n]}, {STYLE}" for who, _, _ in OTHERS for n in (0, 2)]
-    leak_film = _film(
-        leak_folder,
-        styles={"with": {"lora": {"file": "lora.safetensors"}}},
-        scenes=[{"id": "a", "style": "with", "shots": _shots(asked)}],
-    )
-    leak, _ = _rendered(leak_film, store)
+    (trained,) = (s.record for s in made.steps.values() if s.step.kind == "lora")
+    assert trained is not None
+    words = [made.steps[f"render/a/s{n}@{seeds[0]}"].step.params["prompt"] for n in range(len(prompts))]
+    base = _rendered(_film(folder / "base", scenes=[{"id": "a", "shots": _shots(words, seeds)}]), store)
+    asked = [(f"{who} {p}, {STYLE}", kind, colour) for who, kind, colour in OTHERS for p in prompts[::2]]
+    lora_file = made.store.blobs.path(trained.outputs["main"].digest)
+    leak = _by_lora(folder / "leak", store, lora_file, _shots([words for words, _, _ in asked], seeds))
     kept = []
-    classifier = taught_judge()
     for step, frames in leak.items():
-        _, kind, colour = OTHERS[int(step.split("/s")[1].split("@")[0]) // 2]
-        seen = verdict(classifier, frames)
-        kept.append(seen["kind"] == kind and seen["colour"] == colour)
+        _, kind, colour = asked[int(step.split("/s")[1].split("@")[0])]
+        told = judge.verdict(frames)
+        kept.append((told["kind"], told["colour"]) == (kind, colour))
 
     def share(clips: dict[str, np.ndarray]) -> float:
-        return float(np.mean([np.mean(named(judge, clip) == number) for clip in clips.values()]))
+        return float(np.mean([np.mean(named(recogniser, clip) == number) for clip in clips.values()]))
 
-    row = [clips[f"render/a/s{n}@{SEEDS[0]}"][8] for n in range(len(PROMPTS)) for clips in (base, lora)]
-    row += [leak[f"render/a/s{n}@{SEEDS[0]}"][8] for n in (0, 2)]
+    first = f"@{seeds[0]}"
+    row = [clips[f"render/a/s{n}{first}"][8] for n in range(len(prompts)) for clips in (base, lora)]
+    row += [clip[8] for step, clip in leak.items() if step.endswith(first)]
     figures = {"lora": share(lora), "base": share(base), "others as asked": float(np.mean(kept))}
     return figures, np.hstack(row)
 
 
 def main() -> None:
-    names = sys.argv[1:] or list(CHARACTERS)[:12]
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", default=list(CHARACTERS)[:12])
+    parser.add_argument("--prompts", type=int, default=len(PROMPTS))
+    parser.add_argument("--seeds", type=int, default=len(SEEDS))
+    given = parser.parse_args()
     _, accuracy = taught()
     report: dict[str, object] = {"the judge's own accuracy on drawn frames": accuracy}
     rows = []
-    for name in names:
-        figures, row = measure(name, WORK / "likeness")
+    for name in given.names:
+        figures, row = measure(name, WORK / "likeness", PROMPTS[: given.prompts], SEEDS[: given.seeds])
         report[name] = figures
         rows.append(row)
         print(name, figures, flush=True)

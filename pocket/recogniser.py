@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from pocket.characters import CHARACTERS
-from pocket.workplace import WORK, load, save
+from pocket.workplace import WORK, half_precision, load, save
 from pocket.world import render, sample_shot
 
 NOBODY = len(CHARACTERS)
@@ -74,7 +74,9 @@ def taught(steps: int = 1400) -> tuple[Recogniser, float]:
         if torch.rand((), generator=dice) < 0.5:  # painted frames are softer than drawn ones
             x = functional.avg_pool2d(functional.pad(x, (1, 1, 1, 1), "replicate"), 3, 1)
         x = x + 0.06 * torch.randn(x.shape, generator=dice)
-        loss = functional.cross_entropy(judge(x), truth[picks])
+        with torch.autocast("cpu", torch.bfloat16, enabled=half_precision()):
+            scores = judge(x)
+        loss = functional.cross_entropy(scores.float(), truth[picks])
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

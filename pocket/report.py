@@ -1,6 +1,7 @@
 """Measures the shipped folder on clips and prompts it never saw; writes figures and a sheet.
 
-python -m pocket.report            # .pocket/report.json, .pocket/report.png
+python -m pocket.report judges            # teaches and examines the judges: .pocket/judges.json
+python -m pocket.report                   # the rest too: .pocket/report.json, report.png, and wrong.png
 python -m pocket.report --prompts 60
 """
 
@@ -19,7 +20,11 @@ from PIL import Image
 from pocket.caption import ACTION_WORDS, CAMERA_WORDS, LIGHT_WORDS, PLACE_WORDS
 from pocket.cast import KINDS
 from pocket.characters import CHARACTERS, photo
-from pocket.judge import HELD_OUT, own_accuracy, taught, verdict
+from pocket.draw import clips as draw_clips
+from pocket.draw import stills as draw_stills
+from pocket.judge import Judge, own_accuracy, taught, walking_accuracy
+from pocket.judge_material import REPAINTED, exam, repainted, walkers
+from pocket.motion import MotionJudge
 from pocket.motion import taught as taught_motion
 from pocket.palette import COLOURS
 from pocket.places import PLACES
@@ -29,6 +34,7 @@ from pocket.vae_model import to_pixels
 from pocket.workplace import WEIGHTS, WORK
 
 STEPS, GUIDANCE = 14, 3.5
+KEPT = 2  # shards of drawn clips that the VAE was not taught on
 SIDE = {
     "height": 96,
     "width": 160,
@@ -97,35 +103,53 @@ def _frames(pipe: WanPipeline | WanImageToVideoPipeline, seed: int, **kw: object
     return frames
 
 
-def main() -> None:
-    warnings.filterwarnings("ignore")
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--prompts", type=int, default=24)
-    count: int = parser.parse_args().prompts
-    pipe = WanPipeline.from_pretrained(WEIGHTS, torch_dtype=torch.float32)
-    pipe.set_progress_bar_config(disable=True)
-    report: dict[str, object] = {"vae psnr": vae_figures(pipe.vae)}
-    judge = taught()
-    report["judge on drawn clips"] = own_accuracy(judge)
-    kept = np.concatenate([np.load(WORK / "clips" / f"{n:04d}.npy") for n in range(HELD_OUT)])
-    drawn = [np.load(WORK / "clips" / f"{n:04d}.npy") for n in range(HELD_OUT, HELD_OUT + 4)]
-    motion = taught_motion(np.concatenate(drawn), kept)
-    report["judge of motion on drawn clips"] = motion.accuracy
-    moving: list[str] = []
+def judged_judges(judge: Judge, vae: AutoencoderKLWan) -> dict[str, object]:
+    """How often the judges are right on drawn clips kept from them, as drawn and through the VAE; read where known."""
+    path = WORK / "judges.json"
+    if not path.exists():
+        figures = {
+            "drawn": own_accuracy(judge, exam()) | {"walk": walking_accuracy(judge, walkers())},
+            "drawn, through the VAE": own_accuracy(judge, repainted(vae, exam(REPAINTED))),
+        }
+        path.write_text(json.dumps(figures, indent=2))
+    known: dict[str, object] = json.loads(path.read_text())
+    return known
+
+
+def followed(
+    judge: Judge, pipe: WanPipeline, motion: MotionJudge, count: int
+) -> tuple[dict[str, object], list[np.ndarray], list[np.ndarray]]:
+    """Figures of what was asked and seen, a strip of three frames of every clip, and of those that a judge faults."""
     right: dict[str, list[bool]] = {}
-    sheet, seconds = [], []
+    moving, seconds, faults = [], [], []
+    strips, wrong = [], []
     for seed, (prompt, asked) in enumerate(_prompts(count)):
         start = time.monotonic()
         frames = _frames(pipe, seed, prompt=prompt)
         seconds.append(time.monotonic() - start)
-        seen = verdict(judge, frames)
+        told = judge.verdict(frames)
         moving.append(motion.verdict(frames))
         for question, value in asked.items():
-            right.setdefault(question, []).append(seen[question] == value)
-        sheet.append(np.hstack([frames[0], frames[8], frames[16]]))
-    report["prompt followed"] = {q: float(np.mean(v)) for q, v in right.items()}
-    report["motion"] = {v: moving.count(v) / len(moving) for v in ("moves", "frozen", "torn")}
-    report["seconds a clip"] = float(np.median(seconds))
+            right.setdefault(question, []).append(told[question] == value)
+        strips.append(np.hstack([frames[0], frames[8], frames[16]]))
+        missed = {q: f"{told[q]}, asked {v}" for q, v in asked.items() if told[q] != v}
+        if missed:
+            wrong.append(np.hstack([frames[n] for n in (0, 4, 8, 12, 16)]))
+            faults.append({"prompt": prompt, "seed": seed} | missed)
+    return (
+        {
+            "prompt followed": {q: (float(np.mean(v)), len(v)) for q, v in right.items()},
+            "motion": {v: moving.count(v) / len(moving) for v in ("moves", "frozen", "torn")},
+            "seconds a clip": float(np.median(seconds)),
+            "faulted, row by row of wrong.png": faults,
+        },
+        strips,
+        wrong,
+    )
+
+
+def start_kept(pipe: WanPipeline, clips: list[np.ndarray]) -> float:
+    """Mean PSNR of the first frame against the start frame that was given, over drawn clips (T, H, W, 3)."""
     still = WanImageToVideoPipeline(
         **{k: v for k, v in pipe.components.items() if k not in ("image_encoder", "image_processor")},
         image_encoder=None,
@@ -134,14 +158,42 @@ def main() -> None:
     )
     still.set_progress_bar_config(disable=True)
     started = []
-    for seed, clip in enumerate(kept[:6]):
+    for seed, clip in enumerate(clips):
         frames = _frames(
             still, seed, prompt="a puppet, paper cut-out animation", image=Image.fromarray(clip[0])
         )
         started.append(psnr(frames[0], clip[0]))
-    report["image to video, first frame psnr"] = float(np.mean(started))
-    rows = [np.hstack(sheet[i : i + 2]) for i in range(0, len(sheet) - 1, 2)]
+    return float(np.mean(started))
+
+
+def main() -> None:
+    warnings.filterwarnings("ignore")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", nargs="?", choices=("all", "judges"), default="all")
+    parser.add_argument("--prompts", type=int, default=48)
+    given = parser.parse_args()
+    pipe = WanPipeline.from_pretrained(WEIGHTS, torch_dtype=torch.float32)
+    pipe.set_progress_bar_config(disable=True)
+    judge = taught()
+    report: dict[str, object] = {"judges": judged_judges(judge, pipe.vae)}
+    if given.what == "judges":
+        print(json.dumps(report, indent=2))
+        return
+    for number in range(KEPT + 4):
+        draw_clips(number)
+    draw_stills(0)
+    report["vae psnr"] = vae_figures(pipe.vae)
+    drawn = [np.load(WORK / "clips" / f"{n:04d}.npy") for n in range(KEPT + 4)]
+    kept = np.concatenate(drawn[:KEPT])
+    motion = taught_motion(np.concatenate(drawn[KEPT:]), kept)
+    report["judge of motion on drawn clips"] = motion.accuracy
+    figures, strips, wrong = followed(judge, pipe, motion, given.prompts)
+    report |= figures
+    report["image to video, first frame psnr"] = start_kept(pipe, [clip for clip, _ in exam(6)])
+    rows = [np.hstack(strips[i : i + 2]) for i in range(0, len(strips) - 1, 2)]
     Image.fromarray(np.vstack(rows)).save(WORK / "report.png")
+    if wrong:
+        Image.fromarray(np.vstack(wrong)).save(WORK / "wrong.png")
     (WORK / "report.json").write_text(json.dumps(report, indent=2))
     print(json.dumps(report, indent=2))
 
