@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from traps.put_back import PutBack, copied, ready, reason, tested
+from traps.put_back import PutBack, copied, outcome, ready, reason
 from traps.table import TRAPS
 
 
@@ -41,7 +41,7 @@ def as_things_are(chosen: list[PutBack]) -> None:
     tests = list(dict.fromkeys(test for one in chosen for test in one.tests))
     with tempfile.TemporaryDirectory(prefix="traps-", ignore_cleanup_errors=True) as folder:
         copied(Path(folder), ())
-        result, said = tested(Path(folder), tests)
+        result, said = outcome(Path(folder), tests)
     print(f"as things are, {len(tests)} tests: {result}", flush=True)
     if result != "passed":
         sys.exit(said[-4000:])
@@ -52,7 +52,7 @@ def is_noticed(one: PutBack) -> bool:
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="traps-", ignore_cleanup_errors=True) as folder:
         copied(Path(folder), one.edits)
-        result, said = tested(Path(folder), one.tests)
+        result, said = outcome(Path(folder), one.tests)
     words = {"passed": "NOT NOTICED", "failed": "noticed", "not run": "NOT RUN"}[result]
     print(f"{one.trap:8} {words:12} {time.monotonic() - began:4.0f} s  {one.what}", flush=True)
     print(f"{'':29}{reason(said)[:100]}", flush=True)

@@ -95,7 +95,7 @@ def _linked(source: str, target: str) -> str:
     return target
 
 
-def tested(place: Path, tests: Sequence[str]) -> tuple[str, str]:
+def outcome(place: Path, tests: Sequence[str]) -> tuple[str, str]:
     """Run tests of a copy to the first that fails: `passed`, `failed`, or `not run`; and what was said of it.
 
     Not run are those of a copy that cannot be imported, and those that are not there: that would prove nothing.
@@ -119,6 +119,7 @@ def _test(place: Path, tests: Sequence[str]) -> None:
     with (place / "said").open("w", encoding="utf-8") as said:
         for stream in (1, 2):
             os.dup2(said.fileno(), stream)
+        sys.stdout = sys.stderr = said
         try:
             import pytest
 
@@ -131,8 +132,7 @@ def _test(place: Path, tests: Sequence[str]) -> None:
         except BaseException:
             traceback.print_exc()
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+            said.flush()
             os._exit(int(status))
 
 

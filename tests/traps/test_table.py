@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from traps.page import TITLES
-from traps.put_back import ROOT, Edit, PutBack, copied, put
+from traps.put_back import ROOT, Edit, PutBack, copied, outcome, put, reason
 from traps.table import TRAPS
 
 
@@ -53,3 +53,22 @@ def test_a_text_that_is_not_there_is_told(tmp_path: Path) -> None:
     edit = Edit("filmforge/video_models/flow.py", "no such text", "")
     with pytest.raises(ValueError, match="not once in it, but 0 times"):
         copied(tmp_path, PutBack("5", "x", (edit,), ()).edits)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+@pytest.mark.parametrize(
+    ("body", "name", "result"),
+    [
+        ("assert True", "test_x", "passed"),
+        ("assert False", "test_x", "failed"),
+        ("no_such_name", "test_x", "not run"),
+        ("assert False", "test_y", "not run"),
+    ],
+)
+def test_only_a_test_that_ran_and_failed_notices(body: str, name: str, result: str, tmp_path: Path) -> None:
+    """A copy that is broken otherwise, or a test that is not there, proves nothing."""
+    (tmp_path / "test_x.py").write_text(f"def test_x():\n    {body}\n")
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\n")
+    found, said = outcome(tmp_path, [f"test_x.py::{name}"])
+    assert found == result
+    assert (reason(said) == "assert False") is (result == "failed")
