@@ -217,6 +217,37 @@ _VELOCITY = (
         ),
         f"{_ASKED}[mochi]",
     ),
+    *(
+        put(
+            "5",
+            f"{who} is told in training how clean its input is, as Mochi",
+            (f"filmforge/video_models/{module}.py", old, new),
+            f"{_ASKED}[{name}]",
+        )
+        for who, module, old, new, name in (
+            (
+                "Wan",
+                "wan_training",
+                "steps = sigmas * TRAINING_TIMESTEPS",
+                "steps = (1 - sigmas) * TRAINING_TIMESTEPS",
+                "t2v-a14b",
+            ),
+            (
+                "Hunyuan",
+                "hunyuan_training",
+                "timestep=sigmas * TRAINING_TIMESTEPS",
+                "timestep=(1 - sigmas) * TRAINING_TIMESTEPS",
+                "hunyuan",
+            ),
+            (
+                "LTX",
+                "ltx_training",
+                "(sigmas * TRAINING_TIMESTEPS).view(-1, 1)",
+                "((1 - sigmas) * TRAINING_TIMESTEPS).view(-1, 1)",
+                "ltx",
+            ),
+        )
+    ),
     put(
         "5",
         "a scheduler without invert_sigmas is sampled with",
@@ -662,6 +693,26 @@ _DIFFUSERS = (
         "in training the tokens of Wan's given first frame have the timestep of the others",
         ("filmforge/video_models/wan_training.py", "if not given.any():", "if True:"),
         "tests/video_models/test_wan_training.py::TestTimesteps::test_tokens_of_a_given_frame_stand_at_0",
+    ),
+    put(
+        "start",
+        "A14B's image to video is trained with the given frame before the noise",
+        (
+            "filmforge/video_models/wan_training.py",
+            "noisy = torch.cat([noisy, condition], dim=1)",
+            "noisy = torch.cat([condition, noisy], dim=1)",
+        ),
+        f"{_ASKED}[i2v-a14b]",
+    ),
+    put(
+        "start",
+        "A14B's image to video is trained with the mask behind the given frame",
+        (
+            "filmforge/video_models/wan_a14b.py",
+            "torch.cat([mask, latents], dim=1)",
+            "torch.cat([latents, mask], dim=1)",
+        ),
+        f"{_FAMILIES}::TestTwoExperts::test_a_photo_is_not_given_to_weights_of_image_to_video",
     ),
     put(
         "start",
