@@ -203,9 +203,9 @@ _VELOCITY = (
     ),
     put(
         "5",
-        "Mochi's target is the data, and no velocity (mochi)",
+        "Mochi's target is the data, and no velocity",
         ("filmforge/video_models/mochi_training.py", "return latents - noise", "return latents"),
-        f"{_DIRECTION}[mochi]",
+        f"{_FAMILIES}::TestTarget::test_it_leads_from_noise_to_the_clip[mochi]",
     ),
     put(
         "5",

@@ -265,6 +265,16 @@ class TestAskedAsThePipelineAsks:
         assert torch.allclose(reached(model, model.encode_frames(frames)), encoded(model, frames), atol=1e-4)
 
 
+class TestTarget:
+    @pytest.mark.parametrize("name", MADE)
+    def test_it_leads_from_noise_to_the_clip(self, name: str, models: Callable[[str], VideoModel]) -> None:
+        """Trap 5: a whole step against it, and with Mochi's along it, ends at the clip. The test of direction would not
+        tell the clip itself from Mochi's velocity: a LoRA on its attention can hardly change how noise goes through."""
+        clip, noise = (torch.randn(1, 4, 2, 2, 2, generator=torch.Generator().manual_seed(n)) for n in (1, 2))
+        target = models(name).objective.target(clip, noise)
+        assert torch.allclose(noise + target if name == "mochi" else noise - target, clip, atol=1e-6)
+
+
 class TestLevels:
     @pytest.mark.parametrize(
         ("name", "told", "sampling"),
