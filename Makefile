@@ -50,7 +50,7 @@ benchmarks: $(READY)  ## measure speed and memory against peers: a quarter of an
 faults: $(READY)  ## kill, damage, fill and disturb, hundreds of times: hours; the short form is in `make test`
 	$(BIN)/python -m faults
 
-traps: $(READY)  ## put every known mistake back into a copy, one by one, and see a test fail: half an hour
+traps: $(READY)  ## put every known mistake back into a copy, one by one, and see a test fail: four minutes
 	$(BIN)/python -m traps
 
 clean:

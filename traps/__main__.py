@@ -1,4 +1,4 @@
-"""`python -m traps [TRAP ...]`: put each trap back into a copy of filmforge, and see a test fail. Half an hour for all.
+"""`python -m traps [TRAP ...]`: put each trap back into a copy of filmforge, and see a test fail. Four minutes for all.
 
 Exit status 1 where one is not noticed.
 """

@@ -34,7 +34,7 @@ Models of this field go wrong silently: a sign, a scale or a prefix, and picture
 avoided where the table says, and a test fails when it is fallen into again. The table proves itself:
 
 ```console
-$ make traps                              # all of them: half an hour
+$ make traps                              # all of them: four minutes
 $ .venv/bin/python -m traps 5 frames      # some
 ```
 
