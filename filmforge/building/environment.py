@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from filmforge.planning.resolve import Planned
-from filmforge.planning.step import Step
+from filmforge.planning.step import DEVICE_KINDS, Step
 from filmforge.store import Record, Store
 
 DECIDING = ("filmforge", "torch", "diffusers", "transformers", "peft")
@@ -106,7 +106,8 @@ class Elsewhere:
 
     def named(self, planned: Iterable[Planned]) -> dict[str, list[str]]:
         """The steps that are up to date and came from another environment, with what differs there."""
-        found = {p.step.name: self.differs(p.step, p.record) for p in planned if p.record is not None}
+        made = ((p.step, p.record) for p in planned if p.step.kind in DEVICE_KINDS)
+        found = {step.name: self.differs(step, record) for step, record in made if record is not None}
         return {name: differs for name, differs in found.items() if differs}
 
 

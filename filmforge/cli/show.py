@@ -56,6 +56,7 @@ def _entry(planned: Plan, p: Planned) -> dict[str, Any]:
     differs = planned.elsewhere.get(p.step.name)
     return entry | {
         **({"another_environment": differs} if differs else {}),
+        **({"signed_by": _signer(planned, record.signer)} if record.signer else {}),
         "key": record.key,
         "params": dict(record.params),
         "inputs": {
@@ -72,6 +73,15 @@ def _entry(planned: Plan, p: Planned) -> dict[str, Any]:
         },
         "provenance": dict(record.provenance),
     }
+
+
+def _signer(planned: Plan, signer: str) -> dict[str, Any]:
+    """Whose key signed what came from the mirror: its id and, where `film.trust` lists it, the name that stands there."""
+    from filmforge.places import trust_of
+    from filmforge.store.signing import trusted_keys
+
+    listed = {key.id: key.name for key in trusted_keys(trust_of(planned.project.path))}
+    return {"name": listed.get(signer) or None, "key": signer, "trusted": signer in listed}
 
 
 def _film(planned: Plan, p: Planned, record: Record) -> dict[str, Any]:
@@ -95,7 +105,12 @@ _PLUMBING = frozenset({"key", "params", "inputs", "provenance", "schema"})
 
 def _print(entry: dict[str, Any]) -> None:
     for key, value in entry.items():
-        if key not in _PLUMBING:
+        if key == "signed_by":
+            listed = "which film.trust lists" if value["trusted"] else "which film.trust does not list"
+            click.echo(
+                f"signed by: {value['name'] or 'somebody without a name'} (key {value['key']}, {listed})"
+            )
+        elif key not in _PLUMBING:
             _print_one(key.replace("_", " "), value, "")
 
 

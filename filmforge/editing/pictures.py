@@ -17,6 +17,7 @@ from filmforge.editing import probe
 from filmforge.editing.conform import frames_covered, held_at_times, source_index
 from filmforge.editing.enlarge import FACTOR, WORTH_IT, enlarged
 from filmforge.editing.ffmpeg import THREADS
+from filmforge.editing.memory import refuse_if_short
 from filmforge.errors import MediaError
 
 Fit = Literal["fill", "fit"]
@@ -176,10 +177,10 @@ def _decode(path: Path, seek: int | None = None) -> Iterator[av.VideoFrame]:
             for packet in container.demux(stream):
                 try:
                     yield from packet.decode()
-                except probe.UNREADABLE:
-                    continue
-        except probe.UNREADABLE:  # cut off: what was there before counts
-            return
+                except probe.UNREADABLE as reason:
+                    refuse_if_short(path, stream, reason)
+        except probe.UNREADABLE as reason:  # cut off: what was there before counts
+            refuse_if_short(path, stream, reason)
 
 
 def _describe(frame: av.VideoFrame, path: Path) -> RawFormat:

@@ -13,6 +13,7 @@ from typing import Any, Literal, Self
 import av
 import av.error
 
+from filmforge.editing.memory import refuse_if_short, too_little
 from filmforge.editing.picture_check import check_image, is_image
 from filmforge.errors import MediaError
 
@@ -141,6 +142,8 @@ def opened(path: Path) -> Iterator[Any]:
             options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
             metadata_errors="replace",
         )
+    except MemoryError as reason:
+        raise too_little(path) from reason
     except UNREADABLE as reason:
         raise MediaError(
             f"{path}: is not a video or audio file that can be read ({_plain(reason)}); export it again, "
@@ -148,6 +151,8 @@ def opened(path: Path) -> Iterator[Any]:
         ) from None
     try:
         yield container
+    except MemoryError as reason:
+        raise too_little(path) from reason
     finally:
         container.close()
 
@@ -253,6 +258,8 @@ def _constant_rate(ticks: list[int], base: Fraction, declared: Fraction) -> Frac
 def _packets(container: Any, streams: list[Any]) -> Iterator[Any]:
     try:
         yield from container.demux(streams)
+    except MemoryError:  # one that FFmpeg reports is among the errors below, too
+        raise
     except UNREADABLE:
         return  # cut off: what was there before counts
 
@@ -273,6 +280,7 @@ def _first(path: Path, choose: Callable[[Any], Any], what: str) -> tuple[int, in
                 for frame in packet.decode():
                     return _upright_size(frame, pixel_aspect(stream)) if what == "picture" else (0, 0)
             except UNREADABLE as failure:
+                refuse_if_short(path, stream, failure)
                 reason = failure
     cause = f" ({_plain(reason)})" if reason else ""
     raise MediaError(

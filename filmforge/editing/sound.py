@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filmforge.editing import probe
+from filmforge.editing.memory import refuse_if_short
 from filmforge.errors import MediaError
 
 RATE = 48_000
@@ -57,7 +58,7 @@ def _blocks(path: Path) -> Iterator[Samples]:
         resampler = av.AudioResampler(format="flt", layout=layout, rate=RATE)
         due: Fraction | None = None  # the time at which the next sample is expected
         decoded = 0
-        for frame in _frames(container, stream):
+        for frame in _frames(path, container, stream):
             rate = frame.sample_rate
             time = frame.pts * frame.time_base if frame.pts is not None else due
             if due is None:
@@ -90,16 +91,16 @@ def _stereo(frame: Any) -> Samples:
     )
 
 
-def _frames(container: Any, stream: Any) -> Iterator[Any]:
+def _frames(path: Path, container: Any, stream: Any) -> Iterator[Any]:
     """Decoded frames; what does not decode is passed over, as players do."""
     try:
         for packet in container.demux(stream):
             try:
                 yield from packet.decode()
-            except probe.UNREADABLE:
-                continue
-    except probe.UNREADABLE:  # cut off: what was there before counts
-        return
+            except probe.UNREADABLE as reason:
+                refuse_if_short(path, stream, reason)
+    except probe.UNREADABLE as reason:  # cut off: what was there before counts
+        refuse_if_short(path, stream, reason)
 
 
 def _start_of_picture(container: Any) -> Fraction | None:

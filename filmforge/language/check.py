@@ -29,6 +29,11 @@ _ONLY_FOR = {
     "extend": "prompt",
     "move": "still",
 }
+_OUT_OF_PLACE = {
+    kind: tuple((key, Shot.model_fields[key].default) for key, only in _ONLY_FOR.items() if only != kind)
+    for kind in _KINDS
+}
+"""What a shot of each kind leaves as it is by default. Put together once: a film may have ten thousand shots."""
 _SUFFIXES = {"h264": (".mp4", ".m4v"), "prores": (".mov",)}
 
 
@@ -188,11 +193,10 @@ def _check_kind(checking: Checking, path: Path, shot: Shot) -> None:
             checking.fail((*path, given[1]) if given else path, message)
         return
     kind = shot.kind
-    for key, only in _ONLY_FOR.items():
-        if kind != only and getattr(shot, key) != Shot.model_fields[key].default:
-            checking.fail(
-                (*path, key), f"`{key}` is for {_KINDS[only]}, and this one is {_KINDS[kind]}; remove it"
-            )
+    for key, default in _OUT_OF_PLACE[kind]:
+        if getattr(shot, key) != default:
+            wanted = _KINDS[_ONLY_FOR[key]]
+            checking.fail((*path, key), f"`{key}` is for {wanted}, and this one is {_KINDS[kind]}; remove it")
     if shot.lasts is None and kind != "clip":
         checking.fail(
             (*path, "lasts"), f"is missing: {_KINDS[kind]} needs to know how long it lasts; write `lasts: 4s`"

@@ -13,6 +13,7 @@ import hashlib
 import os
 import secrets
 import struct
+from binascii import hexlify
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +22,8 @@ from filmforge.errors import StoreError
 
 CHUNK = 1 << 20  # bytes read at a time when hashing or copying
 _WORD = 0xFFFF_FFFF_FFFF_FFFF
-_packed = struct.Struct(">4Q").pack
+_packed = struct.Struct(">QQqq").pack
+_masked = struct.Struct(">4Q").pack
 _FULL_SYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: fsync alone stops at the drive's cache
 
 
@@ -200,8 +202,11 @@ def digest_file(path: Path) -> str:
 
 def signature(status: os.stat_result) -> bytes:
     """What changes when a file's bytes do: size, time of writing, inode, and the time nobody can set back."""
-    times = status.st_mtime_ns & _WORD, status.st_ctime_ns & _WORD  # a tool may have written any year
-    return _packed(status.st_size, status.st_ino & _WORD, *times).hex().encode()
+    try:
+        return hexlify(_packed(status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns))
+    except struct.error:  # a tool may have written any year
+        times = status.st_mtime_ns & _WORD, status.st_ctime_ns & _WORD
+        return hexlify(_masked(status.st_size, status.st_ino & _WORD, *times))
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -54,11 +54,12 @@ class Record:
         def __getattr__(self, name: str) -> Any:
             # A record out of the journal has its outputs; the rest is taken apart when it is first asked for,
             # since a plan of ten thousand steps asks for it a few times only.
-            document = self.__dict__.get("_document")
-            if document is None or name not in type(self).__dataclass_fields__:
+            copy = self.__dict__.get("_copy")
+            if copy is None or name not in type(self).__dataclass_fields__:
                 raise AttributeError(name)
+            document = copy.split(b"\t", 2)[2] + b"\n"
             self.__dict__.update(from_document(document).__dict__)
-            del self.__dict__["_document"]
+            del self.__dict__["_copy"]
             return self.__dict__[name]
 
 
@@ -245,7 +246,8 @@ def _line(now: bytes, record: Record, document: bytes) -> bytes:
 
 
 def _unpacked(key: str, line: bytes) -> Record:
-    _, head, document = line.split(b"\t", 2)
+    start = line.index(b"\t") + 1
+    head = line[start : line.index(b"\t", start)]
     environment, outputs, *signer = _decode(head.decode("utf-8", "surrogatepass"))[0]
     record = Record.__new__(Record)
     record.__dict__.update(
@@ -253,6 +255,6 @@ def _unpacked(key: str, line: bytes) -> Record:
         outputs={role: Blob(digest, size) for role, (digest, size) in outputs.items()},
         environment=environment,
         signer="".join(signer),  # lines of before there were mirrors have none
-        _document=document + b"\n",
+        _copy=line,
     )
     return record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from filmforge.building.events import Noted
 from filmforge.errors import FilmError, UsageError
 from filmforge.store.signing import own_key
 from tests.building.studio import FILM, Studio, swap, write_project
+from tests.cli.conftest import Run
 
 
 @pytest.fixture(autouse=True)
@@ -109,6 +111,32 @@ class TestAnotherMachine:
         there = elsewhere(shared, tmp_path / "two")
         planned = filmforge.plan(filmforge.load(there.film))
         assert planned.to_json()["mirror"] == {"at": "../mirror", "asked": False}
+
+
+class TestShow:
+    def test_names_the_signer(self, shared: Studio, tmp_path: Path, run: Run) -> None:
+        """Of what came from the mirror, whose key signed it; nothing of what was made here."""
+        there = elsewhere(shared, tmp_path / "two")
+        there.build()
+        key = own_key(tmp_path / "anna/filmforge", create=False)
+        assert key is not None
+        signed = {"name": key.public.name, "key": key.public.id, "trusted": True}
+        (entry,) = json.loads(run("show", there.film, "one/wide@7", "--json").out)["steps"]
+        assert entry["signed_by"] == signed
+        said = run("show", there.film, "one/wide@7").out
+        assert f"signed by: {key.public.name} (key {key.public.id}, which film.trust lists)\n" in said
+        (own,) = json.loads(run("show", shared.film, "one/wide@7", "--json").out)["steps"]
+        assert "signed_by" not in own
+
+    def test_of_a_key_that_is_listed_no_more(self, shared: Studio, tmp_path: Path, run: Run) -> None:
+        """What was made last is still told of, by the key alone: its name went with its line."""
+        there = elsewhere(shared, tmp_path / "two")
+        there.build()
+        (there.folder / "film.trust").unlink()
+        (entry,) = json.loads(run("show", there.film, "one/wide@7", "--json").out)["steps"]
+        assert entry["state"] != "cached"
+        assert entry["signed_by"] == {"name": None, "key": entry["signed_by"]["key"], "trusted": False}
+        assert "which film.trust does not list" in run("show", there.film, "one/wide@7").out
 
 
 class TestSharing:
