@@ -78,7 +78,7 @@ def misfits(five: torch.Tensor) -> torch.Tensor:
 
 
 def testimony(found: torch.Tensor) -> torch.Tensor:
-    """Misfits of clips (N, pairs, lines, 6, 10) as the figures that are weighed, (N, 67)."""
+    """Misfits of clips (N, pairs, lines, 6, 10) as the figures that are weighed, (N, 68)."""
     total = (found.mean((3, 4)) + 0.003).log()
     total = (total - total.mean(2, keepdim=True)).mean(1)
     moving = ((found + 0.01) / (found[:, :, :1] + 0.01)).log().clamp(-2, 2)[:, :, 1:]
@@ -92,7 +92,7 @@ def testimony(found: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class CameraJudge:
-    """The weights of the testimony, (67 + 1, moves), of figures standardised by ``mean`` and ``spread``."""
+    """The weights of the testimony, (68 + 1, moves), of figures standardised by ``mean`` and ``spread``."""
 
     weights: torch.Tensor
     mean: torch.Tensor
