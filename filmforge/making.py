@@ -270,6 +270,7 @@ def _texts(planned: Plan) -> dict[str, list[str]]:
         params = item.step.params
         if item.step.kind in ("render", "base") and item.step.device:
             asked = [params["prompt"], *([params["negative"]] if params["guidance"] > 1 else [])]
+            asked += params.get("apart", {}).get("words", ())
             texts.setdefault(params["model"]["weights"], []).extend(asked)
     return {weights: list(dict.fromkeys(found)) for weights, found in texts.items()}
 

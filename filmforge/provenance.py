@@ -31,6 +31,7 @@ _SETTINGS = (
     "shift",
     "settings",
     "upscale",
+    "apart",
 )
 _TRAINING = ("trigger", "rank", "steps", "learning_rate", "seed", "captions")
 

@@ -59,8 +59,12 @@ def show_plan(planned: Plan, everything: bool = False) -> None:
         table(("step", "state", "time", "because"), rows)
         click.echo()
     prompts = {p.step.subject: p.step.params["prompt"] for p in shown if p.step.kind == "render"}
+    apart = {p.step.subject: p.step.params["apart"] for p in shown if "apart" in p.step.params}
     for shot, prompt in prompts.items():
         click.echo(f"{shot}: {prompt}")
+        strips = apart.get(shot, {"who": (), "words": ()})
+        for who, words in zip(strips["who"], strips["words"], strict=True):
+            click.echo(f"  {who}'s part of the picture: {words}")
     if prompts:
         click.echo()
     counts = {s: sum(planned.resolution.counts(s).values()) for s in ("run", "waits", "cached")}

@@ -11,7 +11,7 @@ from filmforge.language.file_rules import check_files
 from filmforge.language.film import End, Film, LoraFile, LoraTraining, Scene, Shot, Start
 from filmforge.language.model_rules import check_lengths, check_models
 from filmforge.language.models import FAMILIES
-from filmforge.language.prompt import Name, has_lora, pieces
+from filmforge.language.prompt import Name, characters_in, has_lora, pieces
 from filmforge.language.reading import Path, Reading
 from filmforge.language.scalars import shown
 
@@ -27,6 +27,7 @@ _ONLY_FOR = {
     "start": "prompt",
     "end": "prompt",
     "extend": "prompt",
+    "apart": "prompt",
     "move": "still",
 }
 _OUT_OF_PLACE = {
@@ -179,6 +180,7 @@ def _check_shot(checking: Checking, path: Path, scene: Scene, shot: Shot) -> Non
     checking.declared((*path, "place"), shot.place, film.places, "place", "places")
     if shot.prompt is not None:
         _check_prompt(checking, (*path, "prompt"), shot.prompt)
+        _check_apart(checking, (*path, "apart"), shot)
     _check_takes(checking, path, shot)
     _check_given(checking, (*path, "start"), scene, shot.start)
     _check_given(checking, (*path, "end"), scene, shot.end)
@@ -226,6 +228,45 @@ def _check_prompt(checking: Checking, path: Path, prompt: str) -> None:
                 checking.fail(path, f"{shown(piece.id)} is no character's id; write {{{{ for a brace")
             else:
                 checking.declared(path, piece.id, characters, "character", "characters")
+
+
+def _check_apart(checking: Checking, path: Path, shot: Shot) -> None:
+    """Report an order from left to right that is not one of exactly the prompt's characters with LoRAs."""
+    if not isinstance(shot.apart, tuple) or checking.doubtful(path):
+        return
+    assert shot.prompt is not None, "only a generated shot is checked"
+    characters = checking.film.characters
+    try:
+        named = [who for who in characters_in(shot.prompt) if who in characters]
+    except ValueError:  # reported where it stands
+        return
+    right = [_stands(checking, (*path, i), shot.apart[:i], who, named) for i, who in enumerate(shot.apart)]
+    if not all(right):
+        return
+    left_out = [who for who in named if has_lora(characters[who]) and who not in shot.apart]
+    if left_out:
+        checking.fail(
+            path,
+            f"{' and '.join(left_out)} left out, with a LoRA too; name all who have one, from left to right",
+        )
+    elif len(shot.apart) < 2:
+        checking.fail(path, "there is nobody to keep apart from; name two or more, or remove the line")
+
+
+def _stands(checking: Checking, path: Path, before: tuple[str, ...], who: str, named: list[str]) -> bool:
+    """Whether `who` may stand after those `before`, in a shot whose prompt names `named`; reported where not."""
+    characters = checking.film.characters
+    if who in before:
+        checking.fail(path, f"'{who}' stands in two places; keep one of them")
+    elif not checking.declared(path, who, characters, "character", "characters"):
+        return False
+    elif who not in named:
+        checking.fail(path, f"the prompt does not name '{who}'; write {{{who}}} there, or remove this")
+    elif not has_lora(characters[who]):
+        checking.fail(path, f"'{who}' has no LoRA to keep to a part of the picture; remove the name here")
+    else:
+        return True
+    return False
 
 
 def _check_takes(checking: Checking, path: Path, shot: Shot) -> None:

@@ -221,6 +221,10 @@ def _word_or_sound(given: Any) -> str:
     return "<sound>" if file else "<word>"
 
 
+def _word_or_names(given: Any) -> str:
+    return "<names>" if isinstance(given, (list, tuple)) else "<word>"
+
+
 class Shot(Part):
     """A shot: its content (what decides pixels) and its edit (what decides the cut)."""
 
@@ -258,6 +262,18 @@ class Shot(Part):
     )
     extend: bool = Field(
         default=False, description="continue past the model's longest clip from the last frame"
+    )
+    apart: (
+        Annotated[
+            Annotated[Literal["none"], Tag("<word>")]
+            | Annotated[tuple[Id, ...], Field(strict=False), Tag("<names>")],
+            Discriminator(_word_or_names),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description="the characters with LoRAs from left to right, each kept to a strip of the picture; none: their "
+        "LoRAs are added up; when absent, as the prompt names them on pocket, added up on others",
     )
     move: Move = Field(default="none", description="how the camera moves over a still")
 

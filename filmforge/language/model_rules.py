@@ -195,6 +195,12 @@ def _check_shot(checking: Checking, film: Film, path: Path, shot: Shot, name: st
         checking.fail((*path, "start"), f"{_called(name, facts)} cannot start from a picture; {hint}")
     if shot.start is None and not facts.text_to_video:
         checking.fail(path, f"{_called(name, facts)} only renders from a picture; give the shot a `start`")
+    if isinstance(shot.apart, tuple) and facts.walls is None:
+        checking.fail(
+            (*path, "apart"),
+            f"{_called(name, facts)} does not keep characters apart: their LoRAs act on the whole picture; "
+            "write `apart: none`, or name another model",
+        )
     if shot.end is not None:
         _check_end(checking, path, shot, name, facts)
     if shot.lasts is None:

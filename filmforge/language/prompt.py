@@ -8,11 +8,18 @@ style's words follow, after commas.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from filmforge.language.film import Character, Film, Scene, Shot
 
+_JOINING = frozenset({"and", "while", "as", "but", "then", "when"})
+_MARKS = ",;.& \t\n\r"
+_FULL_STOP = re.compile(r"[.;]\s+(?=\S)")
+_ENDING = re.compile(r"(?<=\w)[,.;]\s+(?=\S)")
+"""What ends the sentence about the last of the characters: what follows it is about the picture."""
+_ASIDE = re.compile(r"\s*,")
+"""How what is said of a name begins where commas are within it: `{otto}, who is old, sleeps`."""
 _MARK = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|\{")
 
 
@@ -63,18 +70,75 @@ def compose_prompt(film: Film, scene: Scene, shot: Shot) -> Prompt:
     """The full prompt of a generated shot of a checked film."""
     assert shot.prompt is not None, "only a generated shot has a prompt"
     words = pieces(shot.prompt)
-    told = _told(film, words)
-    place = film.place_of(scene, shot)
-    style = film.style_of(scene, shot)
-    text = _joined(
-        (
-            told,
-            shot.camera,
-            film.places[place] if place else "",
-            film.styles[style].prompt if style else "",
-        )
-    )
+    text = _in_place(film, scene, shot, _told(film, words))
     return Prompt(text, compose_negative(film, scene, shot), characters_in(shot.prompt))
+
+
+def compose_strip(film: Film, scene: Scene, shot: Shot, who: str, apart: Collection[str]) -> str:
+    """The prompt of a shot as it is told of `who` alone, of those who are kept `apart`: the others are left out.
+
+    What the prompt says between two names is a sentence about the first of them where a comma or a word such as `and`
+    stands before the second: `{mira} waves and {otto} sleeps`. Names with nothing but such words between them share what
+    follows: `{mira} and {otto} wave`. What is said of somebody else alone is left out as well.
+    """
+    assert shot.prompt is not None, "only a generated shot has a prompt"
+    told: list[str | Name] = []
+    for sentence in _sentences(pieces(shot.prompt)):
+        named = {piece.id for piece in sentence if isinstance(piece, Name)} & set(apart)
+        if named and who not in named:
+            continue
+        told += [*_without(sentence, named - {who}), ", "]
+    return _in_place(film, scene, shot, _told(film, told[:-1]))
+
+
+def _sentences(words: list[str | Name]) -> list[list[str | Name]]:
+    """A prompt's words and names, parted where a joining word stands before a name and something was said of the last,
+    and where what is said of a name ends."""
+    found: list[list[str | Name]] = [[]]
+    for i, piece in enumerate(words):
+        if isinstance(piece, Name):
+            found[-1].append(piece)
+            continue
+        last = i + 1 == len(words)
+        said = piece if last else _before_joint(piece)
+        if not said:
+            if not found[-1]:
+                found[-1].append(piece)
+            continue
+        of_a_name = any(isinstance(part, Name) for part in found[-1])
+        end = (_ENDING if last and not _ASIDE.match(said) else _FULL_STOP).search(said) if of_a_name else None
+        if end is None:
+            found[-1].append(said)
+        else:
+            found[-1].append(said[: end.start()])
+            found.append([said[end.end() :]])
+        if said != piece:
+            found.append([])
+    return [sentence for sentence in found if sentence]
+
+
+def _before_joint(said: str) -> str:
+    """What is said before a name without what joins it to the name, a mark or a word such as `and`; all, if nothing does."""
+    bare = said.rstrip(_MARKS)
+    word = bare.split()[-1] if bare else ""
+    if word.lower() in _JOINING:
+        return bare[: -len(word)].rstrip(_MARKS)
+    return bare if not bare or said.rstrip() != bare else said
+
+
+def _without(sentence: list[str | Name], others: Collection[str]) -> list[str | Name]:
+    """A sentence without some of its names, and what hangs on them; names that then meet are joined."""
+    left: list[str | Name] = []
+    gone = False
+    for piece in sentence:
+        if isinstance(piece, Name) and piece.id in others:
+            gone = True
+            continue
+        if isinstance(piece, Name) and left and isinstance(left[-1], Name):
+            left.append(" and ")
+        left.append(re.sub(r"^['’]s?\b", "", piece) if isinstance(piece, str) and gone else piece)
+        gone = False
+    return left
 
 
 def compose_negative(film: Film, scene: Scene, shot: Shot) -> str:
@@ -82,6 +146,20 @@ def compose_negative(film: Film, scene: Scene, shot: Shot) -> str:
     style = film.style_of(scene, shot)
     own = film.styles[style].negative if style else ""
     return _joined((film.negative, scene.negative, own, shot.negative))
+
+
+def _in_place(film: Film, scene: Scene, shot: Shot, told: str) -> str:
+    """What is told of a shot, with its camera, its place and its style's words."""
+    place = film.place_of(scene, shot)
+    style = film.style_of(scene, shot)
+    return _joined(
+        (
+            told,
+            shot.camera,
+            film.places[place] if place else "",
+            film.styles[style].prompt if style else "",
+        )
+    )
 
 
 def _told(film: Film, words: list[str | Name]) -> str:

@@ -86,8 +86,7 @@ class Loras:
             yield {"who": who, "weight": lora.weight, **({"config": config} if config else {})}
         elif lora.missing == "skip":
             note = f"{who}: rendered without a LoRA: {misfit}"
-            if note not in self.into.notes:
-                self.into.notes.append(note)
+            self.into.note(note)
         else:
             self.about.refuse(
                 f"{part}.{who}.lora.file", f"{misfit}; or write `missing: skip`, to render without it"

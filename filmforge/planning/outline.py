@@ -12,7 +12,7 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from filmforge.language.film import Delivery, End, Film, Shot, Start
-from filmforge.language.prompt import compose_negative, compose_prompt
+from filmforge.language.prompt import Prompt, compose_negative, compose_prompt, compose_strip
 from filmforge.language.seeds import seeds_of
 from filmforge.planning.likeness import Judged, judged_characters, judging
 from filmforge.planning.loras import Loras
@@ -20,6 +20,7 @@ from filmforge.planning.models import ResolvedModel
 from filmforge.planning.step import Input, Made, Source, Step
 from filmforge.planning.timeline import Caption, Placed, Timeline, frames_of, lay_out, samples
 from filmforge.video_models.embedder_weights import FoundEmbedder
+from filmforge.video_models.kernels import COMPILED
 
 
 class Surroundings(Protocol):
@@ -53,6 +54,11 @@ class Outline:
 
     def add(self, step: Step) -> Step:
         return self.steps.setdefault(step.name, step)
+
+    def note(self, words: str) -> None:
+        """Have the filmmaker told, once."""
+        if words not in self.notes:
+            self.notes.append(words)
 
 
 def rate_text(fps: Fraction) -> str:
@@ -174,6 +180,8 @@ class _Pictures:
             "shift": model.shift,
             "loras": loras,
         }
+        if apart := self._apart(placed, prompt, loras, model):
+            shared["apart"] = apart
         if model.settings:
             shared["settings"] = dict(model.settings)
         if model.upscale is not None:
@@ -211,6 +219,40 @@ class _Pictures:
             self.into.add(step)
         self.into.judged[placed.name] = verdict
         return picture
+
+    def _apart(
+        self, placed: Placed, prompt: Prompt, loras: list[dict[str, Any]], model: ResolvedModel
+    ) -> dict[str, Any]:
+        """How the shot's characters are kept apart: who from left to right, what each strip is told, for how many steps.
+
+        Empty for a shot with fewer than two LoRAs of characters, so that it keeps its key.
+        """
+        film, shot = self.film, placed.shot
+        learned = {entry["who"] for entry in loras}
+        named = [who for who in prompt.characters if who in learned]
+        if len(named) < 2 or shot.apart == "none":
+            return {}
+        facts = model.facts
+        if facts.walls is None or not (facts.apart_unasked or shot.apart):
+            able = f"`apart: [{', '.join(named)}]` keeps them apart from left to right"
+            self.into.note(
+                f"{placed.name}: the LoRAs of {' and '.join(named)} are added up over the whole picture; "
+                + (able if facts.walls is not None else f"{facts.id} does not keep characters apart")
+            )
+            return {}
+        if model.settings.get(COMPILED):
+            scene, index = film.scenes.index(placed.scene), placed.scene.shots.index(shot)
+            self.about.refuse(
+                f"scenes[{scene}].shots[{index}].apart"
+                if shot.apart
+                else f"scenes[{scene}].shots[{index}].prompt",
+                f"compiled blocks of model '{model.name}' do not keep {' and '.join(named)} apart; write "
+                "`apart: none`, or do not have them compiled",
+            )
+            return {}
+        who = [one for one in shot.apart or named if one in learned]
+        words = [compose_strip(film, placed.scene, shot, one, who) for one in who]
+        return {"who": who, "words": words, "walls": round(facts.walls * model.steps)}
 
     def _given(self, placed: Placed, given: Start | End, name: str) -> Input:
         """The picture that the shot starts from or ends with; the step that takes it from another shot is `name`."""

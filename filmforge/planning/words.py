@@ -58,6 +58,9 @@ _PARAMS = {
     "next.first": "first frame of the next shot in the cut",
     "picture.fit": "fit",
     "frame": "the frame that is taken",
+    "apart": "how its characters are kept apart",
+    "apart.who": "the order of its characters",
+    "apart.words": "what is told of each character",
 }
 _PHOTOS = ("its photos changed", "its photos changed")
 """They are numbered in the order of their digests, so that one more moves the others: no count would be true."""

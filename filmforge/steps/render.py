@@ -100,8 +100,11 @@ def _sample(
     from filmforge.video_models import tensors
     from filmforge.video_models.lora_file import LoraUse
 
-    if (lost := model.words_cut(params["prompt"])) and not after:
-        work.warn(f"the prompt is longer than the model reads; this of it has no effect: '{lost}'")
+    apart = params.get("apart")
+    strips = apart["words"] if apart else []
+    for told in () if after else strips or [params["prompt"]]:
+        if lost := model.words_cut(told):
+            work.warn(f"the prompt is longer than the model reads; this of it has no effect: '{lost}'")
     width, height = params["size"]
     texts = [params["prompt"]]
     if model.uses_negative(params["guidance"]):
@@ -109,10 +112,11 @@ def _sample(
     elif params["negative"] not in ("", model.facts.negative) and not after:
         work.warn(f"{model.facts.id} has no use for a negative prompt at guidance {params['guidance']:g}")
     given = after.get("after") or work.digests.get("start")
-    positive, *negative = text_embeddings(work, model, texts, start=start, given=given, size=(width, height))
+    embedded = text_embeddings(work, model, [*texts, *strips], start=start, given=given, size=(width, height))
+    positive, *negative = embedded[: len(texts)]
     watch = _watch(work, model, (width, height), note)
     work.stage = "sampling"
-    model.set_loras(
+    names = model.set_loras(
         [
             LoraUse(
                 work.inputs[f"lora.{entry['who']}"],
@@ -123,6 +127,15 @@ def _sample(
             for entry in params["loras"]
         ]
     )
+    # Only families whose facts say `last_frame` or have `walls` know of these, and only they are planned with them.
+    further: dict[str, Any] = {} if end is None else {"end": end}
+    if apart is not None:
+        from filmforge.video_models.regions import Apart
+
+        acting = {entry["who"]: name for entry, name in zip(params["loras"], names, strict=True)}
+        adapters = tuple(acting.get(who) for who in apart["who"])
+        words = tuple(embedding["embeds"] for embedding in embedded[len(texts) :])
+        further["apart"] = Apart(adapters, words, apart["walls"])
     with model.quickened(params.get("settings")):
         latents = model.sample(
             positive=positive,
@@ -136,8 +149,7 @@ def _sample(
             start=start,
             settings=params.get("settings"),
             on_step=watch,
-            # Only families whose facts say `last_frame` know of it, and only they are planned with it.
-            **({} if end is None else {"end": end}),
+            **further,
             **_second_pass(work),
         )
     tensors.save(to, latents, None)

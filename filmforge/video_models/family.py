@@ -66,7 +66,9 @@ class Facts:
     the names that the family's class knows them by; they enter the key of a render. `versions` maps the name of
     a release to what differs there from these facts, field by field. `model` names the class that renders, as
     `module:Class`; `trains` says whether a LoRA can be trained. `last_frame` says that the class also takes the
-    picture that a clip ends with, as `end`; `first_block_cache` that its pipelines tell diffusers' caches which of a
+    picture that a clip ends with, as `end`; `walls`, where there is one, that it keeps the characters of a clip apart
+    (`apart`), and for which share of the sampling steps they see nothing of one another; `apart_unasked` that it
+    does so where the film says nothing of it; `first_block_cache` that its pipelines tell diffusers' caches which of a
     step's passes is which (`cache_context`). `passes` is how the negative prompt is asked for: `together` with the prompt,
     `apart` from it, or not at all (`one`: the guidance is distilled); None where no cache of attention works. `attention`
     names the kernels beside torch's own that its attention takes, and `compiles` says whether diffusers knows its blocks.
@@ -103,6 +105,8 @@ class Facts:
     text_to_video: bool = True
     image_to_video: bool = False
     last_frame: bool = False
+    walls: float | None = None
+    apart_unasked: bool = False
     first_block_cache: bool = False
     passes: Literal["together", "apart", "one"] | None = None
     attention: tuple[str, ...] = ()

@@ -28,6 +28,9 @@ _WAN_NEGATIVE = (
 # models/attention_dispatch.py). Mochi's attention is not dispatched, and its blocks are not among those that repeat.
 _MASKING_KERNELS = ("math", "cudnn")
 _ALL_KERNELS = (*_MASKING_KERNELS, "flash", "sage", "xformers")
+# Not measured. Fewer than pocket's: these models draw two people side by side by themselves, and walls that stand for
+# long are seen. Regional prompting on FLUX (https://arxiv.org/abs/2411.02395) takes them down after 10 of 24 steps.
+_WAN_WALLS = 0.25
 _WAN_CONFIGS = "https://github.com/Wan-Video/Wan2.2/tree/main/wan/configs"
 
 _POCKET = Facts(
@@ -46,6 +49,8 @@ _POCKET = Facts(
     text_length=64,
     precision="fp32",
     image_to_video=True,
+    walls=0.75,  # docs/how-to/two-characters-in-one-shot.md
+    apart_unasked=True,
     first_block_cache=True,
     passes="apart",
     attention=_ALL_KERNELS,
@@ -87,6 +92,7 @@ _WAN_5B = Facts(
     negative=_WAN_NEGATIVE,
     text_length=512,
     image_to_video=True,
+    walls=_WAN_WALLS,
     first_block_cache=True,
     passes="apart",
     attention=_ALL_KERNELS,
@@ -129,6 +135,7 @@ _WAN_T2V = Facts(
     shift=12.0,
     negative=_WAN_NEGATIVE,
     text_length=512,
+    walls=_WAN_WALLS,
     first_block_cache=True,
     passes="apart",
     attention=_ALL_KERNELS,
@@ -176,6 +183,7 @@ _WAN_I2V = Facts(
     text_to_video=False,
     image_to_video=True,
     last_frame=True,
+    walls=_WAN_WALLS,
     first_block_cache=True,
     passes="apart",
     attention=_ALL_KERNELS,

@@ -48,8 +48,8 @@ class Loras:
         self._acting: list[tuple[str, float]] = []
         self._count = 0
 
-    def use(self, uses: Sequence[LoraUse]) -> None:
-        """Have exactly `uses` act, in this order. What is not among them is unloaded."""
+    def use(self, uses: Sequence[LoraUse]) -> tuple[str, ...]:
+        """Have exactly `uses` act, in this order, and return their adapters' names. What is not among them is unloaded."""
         wanted = [(_signature(use), use) for use in uses]
         if len({signature for signature, _ in wanted}) != len(wanted):
             raise LoraError(f"{uses[0].path}: the same LoRA is named twice on one shot")
@@ -59,7 +59,7 @@ class Loras:
         ]
         if not wanted:
             self._forget()
-            return
+            return ()
         for signature, use in wanted:
             if signature not in self._loaded:
                 self._loaded[signature] = self._load(use)
@@ -70,6 +70,7 @@ class Loras:
         if spare:
             pipeline.delete_adapters(spare)
             self._loaded = {key: name for key, name in self._loaded.items() if name not in spare}
+        return tuple(name for name, _ in acting)
 
     def _forget(self) -> None:
         """Take everything off: what is wanted again is read again."""

@@ -175,7 +175,7 @@ class LTXModel(VideoModel):
         size: tuple[int, int],
         on_step: OnStep | None,
         steps: int,
-        **where: int,
+        **where: Any,
     ) -> Tensor:
         """The latents of one pass at `size`; `pictures` are its first and last frame, if given; `where` is `reporter`'s."""
         time, side = _COMPRESSION

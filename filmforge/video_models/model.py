@@ -35,6 +35,8 @@ from filmforge.video_models.weights import Weights
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from filmforge.video_models.regions import Strips
+
 Frame = NDArray[np.uint8]
 """A picture: height x width x 3, RGB, 0 to 255. Also several: count x height x width x 3."""
 Embedding = Mapping[str, Tensor]
@@ -124,7 +126,8 @@ class VideoModel(ABC):
         `positive` and `negative` come from `encode`; `negative` may be None when `guidance` is at most 1,
         where it has no part. `size` is (width, height). `start` is the picture to begin with; one of another
         size is scaled to cover `size` and cropped about its centre. Families whose facts say `last_frame` also take
-        `end`, the picture that the clip ends with. `settings` are the family's further
+        `end`, the picture that the clip ends with; those whose facts have `walls`, how its characters are kept
+        `apart`, whose words then stand for `positive`. `settings` are the family's further
         numbers, its own when None. ValueError for a length or size that is not legal: diffusers would round it.
         """
 
@@ -329,17 +332,18 @@ class VideoModel(ABC):
 
     # -- LoRAs ---------------------------------------------------------------------------------------------
 
-    def set_loras(self, uses: Sequence[LoraUse]) -> None:
+    def set_loras(self, uses: Sequence[LoraUse]) -> tuple[str, ...]:
         """Have exactly these LoRAs act, with their weights, from now on; [] for the base alone.
 
-        Those that act already are not read again. LoraError when a file does not belong to this model.
+        Returns the names that they go by on the transformers, in the same order. Those that act already are not read
+        again. LoraError when a file does not belong to this model.
         """
         if self._loras is None:
             if not uses:
-                return
+                return ()
             experts = {name: self.expert(name) for name in self.experts}
             self._loras = Loras(self.facts, self.weights, self.around(**experts), experts, self.dtype)
-        self._loras.use(uses)
+        return self._loras.use(uses)
 
     @contextmanager
     def quickened(self, settings: Mapping[str, Setting] | None) -> Iterator[None]:
@@ -439,17 +443,22 @@ def reporter(
     *,
     before: int = 0,
     passed_over: int = 0,
+    strips: Strips | None = None,
 ) -> Any:
     """`on_step` as diffusers calls back at the end of a step.
 
     Where it is a `Watch`, it also sees the latents; `unpack` makes [1, channels, latent frames, height, width] of them.
     `before` counts the steps of a pass before this one, among `steps`; `passed_over`, the noise levels of the scheduler
-    that this pass begins after.
+    that this pass begins after. `strips` are told how many steps are done.
     """
-    if on_step is None:
+    if on_step is None and strips is None:
         return None
 
     def report(pipeline: Any, index: int, timestep: Any, tensors: dict[str, Any]) -> dict[str, Any]:
+        if strips is not None:
+            strips.done = index + 1
+        if on_step is None:
+            return {}
         on_step(before + index + 1, steps)
         if isinstance(on_step, Watch):
             done, last = passed_over + index + 1, passed_over + steps - before

@@ -27,6 +27,7 @@ from filmforge.video_models.model import (
     pixels,
     reporter,
 )
+from filmforge.video_models.regions import Apart, kept_apart
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -97,6 +98,7 @@ class WanModel(VideoModel):
         seed: int,
         start: Frame | None = None,
         end: Frame | None = None,
+        apart: Apart | None = None,
         settings: Mapping[str, Setting] | None = None,
         on_step: OnStep | None = None,
     ) -> dict[str, Tensor]:
@@ -105,8 +107,9 @@ class WanModel(VideoModel):
         if guidance > 1 and negative is None:
             raise ValueError(f"guidance {guidance} needs a negative prompt, if only the empty one")
         width, height = size
+        words = positive if apart is None else {"embeds": torch.cat(apart.texts)}
         arguments: dict[str, Any] = {
-            **self.batch(positive, {"embeds": "prompt_embeds"}),
+            **self.batch(words, {"embeds": "prompt_embeds"}),
             "negative_prompt_embeds": None,
             "height": height,
             "width": width,
@@ -115,7 +118,6 @@ class WanModel(VideoModel):
             "guidance_scale": guidance,
             "generator": kept_noise(seed),
             "output_type": "latent",
-            "callback_on_step_end": reporter(on_step, steps),
         }
         if guidance > 1 and negative is not None:
             arguments |= self.batch(negative, {"embeds": "negative_prompt_embeds"})
@@ -133,13 +135,29 @@ class WanModel(VideoModel):
             **own,
         )
         self.tile(size)
-        with runtime.determined(self.threads), self.sampling():
-            latents = pipeline(**arguments, **further).frames
+        experts = {name: self.expert(name) for name in self.experts} if apart else {}
+        with (
+            runtime.determined(self.threads),
+            self.sampling(),
+            kept_apart(experts, apart, self.token_grid(frames, size)) as strips,
+        ):
+            told = reporter(on_step, steps, strips=strips)
+            latents = pipeline(**arguments, **further, callback_on_step_end=told).frames
         return {"latents": latents.float().cpu().contiguous()}
 
     def sampled_by(self, settings: Mapping[str, Setting]) -> tuple[dict[str, Any], dict[str, Any]]:
         """What the pipeline is built from, and called with, beside what all Wans share."""
         return {"transformer": self.transformer, "expand_timesteps": True}, {}
+
+    def token_grid(self, frames: int, size: tuple[int, int]) -> tuple[int, int, int]:
+        """What a clip is to the transformer: its latent frames, and the rows and columns of tokens in each."""
+        vae, patch = self.vae.config, self.config("transformer")["patch_size"]
+        width, height = (side // vae.scale_factor_spatial for side in size)
+        return (
+            ((frames - 1) // vae.scale_factor_temporal + 1) // patch[0],
+            height // patch[1],
+            width // patch[2],
+        )
 
     def shifted_scheduler(self, shift: float | None) -> Any:
         """A fresh scheduler with the declared shift instead of the stored one, under the name that its kind has."""

@@ -17,6 +17,7 @@ from filmforge.video_models import runtime
 from filmforge.video_models.family import Setting
 from filmforge.video_models.flow import Objective
 from filmforge.video_models.model import Embedding, Frame, OnStep, levels
+from filmforge.video_models.regions import Apart
 from filmforge.video_models.wan import WanModel
 
 _CHANNELS = {False: 16, True: 36}
@@ -56,6 +57,7 @@ class WanA14BModel(WanModel):
         seed: int,
         start: Frame | None = None,
         end: Frame | None = None,
+        apart: Apart | None = None,
         settings: Mapping[str, Setting] | None = None,
         on_step: OnStep | None = None,
     ) -> dict[str, Tensor]:
@@ -76,6 +78,7 @@ class WanA14BModel(WanModel):
             seed=seed,
             start=start,
             end=end,
+            apart=apart,
             settings=settings,
             on_step=on_step,
         )

@@ -19,6 +19,11 @@ def of_shots(*shots: str, top: str = HEAD) -> list[str]:
     return [p.split(": ", 1)[1] for p in found]
 
 
+LEARNED = HEAD.replace(
+    "characters: {mira: {looks: a keeper}, otto: {looks: a fisherman}}",
+    "characters: {mira: {lora: m.safetensors}, otto: {lora: o.safetensors}, ada: {lora: a.safetensors}, nils: a cat}",
+)
+BOTH = "{id: a, prompt: '{mira} and {otto} pat {nils}', lasts: 1s"
 GOOD = "{id: good, prompt: a boat, lasts: 2s}"
 
 
@@ -158,6 +163,34 @@ class TestShots:
         found = of_shots(GOOD, shot)
         assert len(found) == 1, found
         assert said in found[0]
+
+    @pytest.mark.parametrize(
+        ("shot", "said"),
+        [
+            ("{id: a, still: y.png, lasts: 1s, apart: [mira, otto]}", "`apart` is for a generated shot"),
+            ("{id: a, prompt: x, lasts: 1s, apart: left}", "apart: "),
+            (f"{BOTH}, apart: [mira, mira]}}", "shots[1].apart[1]: 'mira' stands in two places"),
+            (
+                f"{BOTH}, apart: [mira, oto]}}",
+                "apart[1]: there is no character called 'oto'; did you mean 'otto'?",
+            ),
+            (f"{BOTH}, apart: [otto, nils]}}", "apart[1]: 'nils' has no LoRA to keep to a part"),
+            (f"{BOTH}, apart: [otto, ada]}}", "apart[1]: the prompt does not name 'ada'; write {ada} there"),
+            (f"{BOTH}, apart: [otto]}}", "apart: mira left out, with a LoRA too; name all who have one"),
+            (
+                "{id: a, prompt: '{mira}', lasts: 1s, apart: [mira]}",
+                "apart: there is nobody to keep apart from",
+            ),
+            (
+                f"{BOTH}, model: mochi-1, apart: [mira, otto]}}",
+                "apart: mochi-1 does not keep characters apart",
+            ),
+        ],
+    )
+    def test_an_order_from_left_to_right(self, shot: str, said: str) -> None:
+        """`apart` names exactly the prompt's characters that have a LoRA."""
+        found = of_shots(GOOD, shot, top=LEARNED)
+        assert [problem for problem in found if said in problem] == found[:1] == found, found
 
     @pytest.mark.parametrize(
         "shot",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filmforge.language.prompt import Name, compose_prompt, pieces
+from filmforge.language.prompt import Name, compose_prompt, compose_strip, pieces
 
 from .conftest import film_with, read
 
@@ -69,6 +69,46 @@ class TestText:
         prompt = compose_prompt(film, *film.shots()[0])
         assert prompt.characters == ("otto", "mira")
         assert prompt.negative == "blurry, cartoon, fog"
+
+
+class TestStrips:
+    """What each of several characters is told alone, where they are kept apart."""
+
+    @pytest.mark.parametrize(
+        ("prompt", "mira", "otto"),
+        [
+            ("{mira} waves and {otto} sleeps", "MIRA, waves", "OTTO, sleeps"),
+            ("{mira} and {otto} wave", "MIRA, wave", "OTTO, wave"),
+            ("at noon, {mira} and {otto} wave", "at noon, MIRA, wave", "at noon, OTTO, wave"),
+            ("{mira} climbs while {otto} rests. {crowd} wait", "MIRA, climbs, people on the pier wait",
+             "OTTO, rests, people on the pier wait"),
+            ("{mira} gives {otto} the lamp", "MIRA, gives the lamp", "gives OTTO, the lamp"),
+            ("a shot of {mira}, {otto} and {crowd}", "a shot of MIRA, and people on the pier",
+             "a shot of OTTO, and people on the pier"),
+            ("{mira}'s lamp shines on {otto}", "mira's lamp shines on, MIRA", "lamp shines on OTTO"),
+            ("{mira}{otto}", "MIRA", "OTTO"),
+            ("{mira} waves and {otto} naps, a full shot, at noon", "MIRA, waves, a full shot, at noon",
+             "OTTO, naps, a full shot, at noon"),
+            ("{mira} waves. It rains. {otto}, who is old, naps", "MIRA, waves, It rains",
+             "It rains, OTTO, who is old, naps"),
+        ],
+    )  # fmt: skip
+    def test_of_two(self, prompt: str, mira: str, otto: str) -> None:
+        """What is said of the one alone is not told to the other, and what is said of both or of nobody is told to both."""
+        full = {"MIRA": "mira, a keeper in a red coat", "OTTO": "ottoman, an old fisherman"}
+        film = read(film_with(TOP, f"      - {{id: one, prompt: {json.dumps(prompt)}, lasts: 1s}}\n"))
+        scene, shot = film.shots()[0]
+        for who, told in (("mira", mira), ("otto", otto)):
+            for short, words in full.items():
+                told = told.replace(short, words)
+            assert compose_strip(film, scene, shot, who, ("mira", "otto")) == told
+
+    def test_what_follows_is_told_to_each(self) -> None:
+        """Camera, place and style."""
+        shot = "      - {id: a, lasts: 1s, prompt: '{mira} and {otto} wave', camera: pan left, place: cliff, style: storm}\n"
+        film = read(film_with(TOP, shot))
+        told = compose_strip(film, *film.shots()[0], "otto", ("mira", "otto"))
+        assert told == "ottoman, an old fisherman, wave, pan left, a cliff at dusk, 35mm film, rain"
 
 
 @given(st.text(max_size=80))

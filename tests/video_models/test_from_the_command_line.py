@@ -188,3 +188,42 @@ def test_between_two_pictures(tmp_path: Path) -> None:
     (take,) = json.loads(said)["steps"]
     assert take["settings"]["first_block_cache"] == 0.05
     assert take["end"] != take["start"]
+
+
+@pytest.mark.slow
+def test_two_characters(tmp_path: Path) -> None:
+    """Kept apart and added up are different pictures of one seed, and so is another order; from a picture, too. A second
+    build renders nothing."""
+    import torch
+
+    import filmforge
+    from filmforge.video_models import tensors
+    from tests.media import write_photo
+
+    orders = ("[mira, otto]", "[otto, mira]", "none")
+    tiny.save_5b_like(tmp_path / "weights")
+    for seed, name in enumerate(("mira", "otto")):
+        dice = torch.Generator().manual_seed(seed)
+        held = {
+            f"transformer.blocks.0.attn1.to_q.lora_{side}.weight": torch.randn(*shape, generator=dice)
+            for side, shape in (("A", (2, 24)), ("B", (24, 2)))
+        }
+        tensors.save(tmp_path / f"{name}.safetensors", held, {})
+    write_photo(tmp_path / "start.png", (200, 80, 30))
+    shots = "".join(
+        f'      - {{id: s{n}, prompt: "{{mira}} waves and {{otto}} sleeps", lasts: 5f, seed: 2, apart: {order}, '
+        "start: {image: start.png}}\n"
+        for n, order in enumerate(orders)
+    )
+    film = tmp_path / "film.yaml"
+    film.write_text(
+        "filmforge: 1\nsize: 64x32\n"
+        "models: {tiny: {use: wan2.2-ti2v-5b, size: 64x32, weights: ./weights, precision: fp32, steps: 2}}\n"
+        "model: tiny\ncharacters: {mira: {lora: mira.safetensors}, otto: {lora: otto.safetensors}}\n"
+        f"scenes:\n  - id: a\n    shots:\n{shots}",
+        encoding="utf-8",
+    )
+    first = filmforge.build(filmforge.load(film), kinds=("render",))
+    assert first.ok
+    assert len(set(renders(film).values())) == len(orders)
+    assert not filmforge.build(filmforge.load(film), kinds=("render",)).done.ran
