@@ -173,13 +173,12 @@ class Locks:
         me = myself(token)
         temporary = self._temporary()
         _HELD.add(token)  # before the file is there: a thread of ours must not take it for a leftover
-        got = False
+        held = False
         try:
             with on_disk("take a lock", self._root):
                 self._files.write_new(temporary, me.encoded())
                 try:
                     self._files.link(temporary, path)
-                    got = True
                 except FileExistsError:
                     return None
                 except OSError:
@@ -188,16 +187,18 @@ class Locks:
                     with self.guard():
                         try:
                             self._files.write_new(path, me.encoded())
-                            got = True
                         except FileExistsError:
                             return None
                 finally:
                     self._files.discard(temporary)
+            self._heartbeat.add(path)
+            held = True
+            return Lock(path, me)
         finally:
-            if not got:
+            if (
+                not held
+            ):  # broken off after the file came to be: it is a leftover, not ours for as long as we live
                 _HELD.discard(token)
-        self._heartbeat.add(path)
-        return Lock(path, me)
 
     def _release(self, lock: Lock) -> None:
         self._heartbeat.drop(lock.path)

@@ -125,6 +125,22 @@ class TestTakeover:
         with store.lock(KEY, wait=False):
             pass
 
+    def test_of_this_process_is_at_once_if_taking_it_was_broken_off(
+        self, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Ctrl-C between the lock's coming to be and its being handed over: nobody holds it, and nobody waits for it."""
+
+        def broken_off(self: Files, path: Path) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Files, "discard", broken_off)
+            with pytest.raises(KeyboardInterrupt), store.lock(KEY):
+                pass
+        assert (store.root / "locks" / KEY).exists()
+        with store.lock(KEY, wait=False):
+            pass
+
     def test_of_another_machine_needs_a_minute_of_silence(self, store: Store) -> None:
         """Named while its heartbeat is young, taken over when it is old."""
         elsewhere = dataclasses.replace(myself("t"), host="elsewhere")
