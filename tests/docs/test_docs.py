@@ -14,6 +14,7 @@ from filmforge.language import film as parts
 from filmforge.language.load import load_text
 from filmforge.language.models import FAMILIES
 from filmforge.language.part import Part
+from filmforge.video_models.facts import facts_of
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted((ROOT / "docs").rglob("*.md"))
@@ -125,6 +126,14 @@ def test_the_reference_is_complete() -> None:
         if (field.alias or name) not in told
     ]
     assert missing + [family for family in FAMILIES if family not in told] == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_reference_says_which_families_render(family: str) -> None:
+    """As the families' facts have it."""
+    row = re.search(rf"^\| `{re.escape(family)}` \| (yes|not yet)", text_of(LANGUAGE), re.MULTILINE)
+    assert row is not None
+    assert (row[1] == "yes") == facts_of(family).renders
 
 
 def test_every_dependency_has_its_reason() -> None:
