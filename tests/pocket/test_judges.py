@@ -15,8 +15,8 @@ pytest.importorskip(
 
 from pocket import eye, glass, judge_camera, teaching
 from pocket.judge import walk
-from pocket.judge_camera import EVERY, LINES, misfits
-from pocket.judge_material import labels, moments, sample
+from pocket.judge_camera import LINES, misfits
+from pocket.judge_material import exam, labels, sample
 from pocket.world import Shot
 
 
@@ -66,12 +66,12 @@ def test_a_mirrored_clip_has_mirrored_misfits() -> None:
 
 @pytest.mark.slow
 def test_the_camera_s_judge_names_moves_of_clips_it_was_not_fitted_on(tmp_path: Path) -> None:
-    judge = judge_camera.taught(120, tmp_path / "judge.pt")
-    kept = [pair for n, pair in enumerate(moments(EVERY, 192)) if n >= 120 and pair[1]["size"] != "close"]
-    told = [judge.verdict(np.repeat(drawings, EVERY, 0)) for drawings, _ in kept]
+    judge = judge_camera.taught(192, tmp_path / "judge.pt")  # 32 clips of each move
+    kept = [pair for n, pair in enumerate(exam(192)) if n % 3 == 0 and pair[1]["size"] != "close"]
+    told = [judge.verdict(frames) for frames, _ in kept]
     right = [name == note["camera"] for name, (_, note) in zip(told, kept, strict=True)]
     assert np.mean(right) > 0.9
-    again = judge_camera.taught(120, tmp_path / "judge.pt")
+    again = judge_camera.taught(192, tmp_path / "judge.pt")
     assert torch.equal(again.weights, judge.weights)
 
 
