@@ -22,7 +22,8 @@ from filmforge.places import film_file, lock_of, state_name, store_of, trust_of
 from filmforge.planning.deliveries import Ledger, delivered_outputs, deliveries_of
 from filmforge.planning.likeness import Verdict, found_in, verdict_of
 from filmforge.planning.lock import read_lock
-from filmforge.planning.outline import Outline, outline
+from filmforge.planning.outline import outline
+from filmforge.planning.outlined import Outline
 from filmforge.planning.resolve import Planned, Refused, Resolution, resolve
 from filmforge.planning.step import Step
 from filmforge.planning.supported import unsupported

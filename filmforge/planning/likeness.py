@@ -18,8 +18,8 @@ from filmforge.planning.step import Enough, Input, Made, Source, Step
 
 if TYPE_CHECKING:
     from filmforge.planning.models import ResolvedModel
-    from filmforge.planning.outline import Surroundings
     from filmforge.planning.resolve import Planned
+    from filmforge.planning.surroundings import Surroundings
     from filmforge.store import Record, Store
     from filmforge.video_models.embedder_weights import FoundEmbedder
 

@@ -13,7 +13,8 @@ from filmforge.planning.step import Input, Made
 from filmforge.planning.training import training_step
 
 if TYPE_CHECKING:
-    from filmforge.planning.outline import Outline, Surroundings
+    from filmforge.planning.outlined import Outline
+    from filmforge.planning.surroundings import Surroundings
 
 MODEL = "@model"
 """Who a model's own LoRA is of, among those of characters and styles, whose ids begin with a letter."""

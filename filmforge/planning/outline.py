@@ -7,58 +7,20 @@ step has been made already is not its business.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any
 
 from filmforge.language.film import Delivery, End, Film, Shot, Start
 from filmforge.language.prompt import Prompt, compose_negative, compose_prompt, compose_strip
 from filmforge.language.seeds import seeds_of
-from filmforge.planning.likeness import Judged, judged_characters, judging
+from filmforge.planning.likeness import judged_characters, judging
 from filmforge.planning.loras import Loras
 from filmforge.planning.models import ResolvedModel
-from filmforge.planning.step import Input, Made, Source, Step
-from filmforge.planning.timeline import Caption, Placed, Timeline, frames_of, lay_out, samples
-from filmforge.video_models.embedder_weights import FoundEmbedder
+from filmforge.planning.outlined import Outline
+from filmforge.planning.step import Input, Made, Step
+from filmforge.planning.surroundings import Surroundings
+from filmforge.planning.timeline import Caption, Placed, frames_of, lay_out, samples
 from filmforge.video_models.kernels import COMPILED
-
-
-class Surroundings(Protocol):
-    """What the outline asks about the world outside the film file. Paths are as written in the film."""
-
-    def source(self, path: str) -> Source: ...
-    def length(self, path: str) -> Fraction: ...
-    def photos(self, folder: str) -> list[tuple[Source, str | None]]: ...
-    def text(self, path: str) -> str: ...
-    def model(self, name: str) -> ResolvedModel: ...
-    def seen(self, path: str, kind: str) -> None: ...
-    def heard(self, path: str) -> None: ...
-    def lora_misfit(self, path: str, model: ResolvedModel, expert: str | None = None) -> str | None: ...
-    def embedder(self, model: ResolvedModel) -> FoundEmbedder: ...
-    def lora_config(self, path: str) -> dict[str, Any] | None: ...
-    def refuse(self, where: str, message: str) -> None: ...
-    def refuse_file(self, path: str, message: str) -> None: ...
-
-
-@dataclass(slots=True)
-class Outline:
-    """All steps of a film by name, each after those it is made from, and what is delivered where."""
-
-    film: Film
-    timeline: Timeline
-    steps: dict[str, Step] = field(default_factory=dict)
-    deliveries: dict[str, Delivery] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    judged: dict[str, Judged] = field(default_factory=dict)
-    """The shots whose takes are held against a character's photos, by name."""
-
-    def add(self, step: Step) -> Step:
-        return self.steps.setdefault(step.name, step)
-
-    def note(self, words: str) -> None:
-        """Have the filmmaker told, once."""
-        if words not in self.notes:
-            self.notes.append(words)
 
 
 def rate_text(fps: Fraction) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from filmforge.planning import reasons
 from filmforge.planning.loras import MODEL
-from filmforge.planning.outline import Outline
+from filmforge.planning.outlined import Outline
 from filmforge.planning.reasons import ABSENT, Reason
 from filmforge.planning.resolve import Planned, Resolution
 from filmforge.planning.step import Made, Source, Step

@@ -195,9 +195,7 @@ class Locks:
             held = True
             return Lock(path, me)
         finally:
-            if (
-                not held
-            ):  # broken off after the file came to be: it is a leftover, not ours for as long as we live
+            if not held:  # or broken off after the file came to be: then it is a leftover
                 _HELD.discard(token)
 
     def _release(self, lock: Lock) -> None:
