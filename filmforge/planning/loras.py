@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MODEL = "@model"
 """Who a model's own LoRA is of, among those of characters and styles, whose ids begin with a letter."""
+OF_A_STYLE = ".style"
+"""What follows the id of a style with a LoRA where a character of the shot has the same. No id has a dot."""
 _PARTS: Mapping[Expert, str] = {"high": "transformer", "low": "transformer_2"}
 
 
@@ -76,15 +78,18 @@ class Loras:
         self, part: str, who: str, lora: LoraFile, model: ResolvedModel, inputs: dict[str, Input]
     ) -> Iterator[dict[str, Any]]:
         path = lora.path_for(model.name)
+        owner = who
+        if f"lora.{who}" in inputs:  # a style may be called as a character of the shot is
+            owner = f"{who}{OF_A_STYLE}"
         misfit = (
             f"no file is declared for model '{model.name}'"
             if path is None
             else self.about.lora_misfit(path, model)
         )
         if path is not None and misfit is None:
-            inputs[f"lora.{who}"] = self.about.source(path)
+            inputs[f"lora.{owner}"] = self.about.source(path)
             config = self.about.lora_config(path)
-            yield {"who": who, "weight": lora.weight, **({"config": config} if config else {})}
+            yield {"who": owner, "weight": lora.weight, **({"config": config} if config else {})}
         elif lora.missing == "skip":
             note = f"{who}: rendered without a LoRA: {misfit}"
             self.into.note(note)

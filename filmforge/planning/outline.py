@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any
 
 from filmforge.language.film import Delivery, End, Film, Shot, Start
-from filmforge.language.prompt import Prompt, compose_negative, compose_prompt, compose_strip
+from filmforge.language.prompt import Prompt, compose_negative, compose_prompt, compose_strip, has_lora
 from filmforge.language.seeds import seeds_of
 from filmforge.planning.likeness import judged_characters, judging
 from filmforge.planning.loras import Loras
@@ -190,7 +190,8 @@ class _Pictures:
         Empty for a shot with fewer than two LoRAs of characters, so that it keeps its key.
         """
         film, shot = self.film, placed.shot
-        learned = {entry["who"] for entry in loras}
+        there = {entry["who"] for entry in loras}
+        learned = {who for who in prompt.characters if who in there and has_lora(film.characters[who])}
         named = [who for who in prompt.characters if who in learned]
         if len(named) < 2 or shot.apart == "none":
             return {}

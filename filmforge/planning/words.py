@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from filmforge.planning import reasons
-from filmforge.planning.loras import MODEL
+from filmforge.planning.loras import MODEL, OF_A_STYLE
 from filmforge.planning.outlined import Outline
 from filmforge.planning.reasons import ABSENT, Reason
 from filmforge.planning.resolve import Planned, Resolution
@@ -261,6 +261,8 @@ def _value(value: Any, unit: str = "") -> str:
 
 def _whose(who: str) -> str:
     """A LoRA by whose it is."""
+    if who.endswith(OF_A_STYLE):
+        return f"the LoRA of style {who.removesuffix(OF_A_STYLE)}"
     owner, _, expert = who.partition(".")
     if owner != MODEL:
         return f"{who}'s LoRA"
