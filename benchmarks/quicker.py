@@ -14,7 +14,8 @@ import numpy as np
 
 from filmforge.video_models import load_family
 from filmforge.video_models.facts import facts_of
-from filmforge.video_models.model import Frame, VideoModel
+from filmforge.video_models.model import VideoModel
+from filmforge.video_models.sampling import Frame
 from filmforge.video_models.weights import find
 
 PROMPTS = ("a girl in a red raincoat walks along a beach", "an old fisherman stands on a pier at night")

@@ -16,7 +16,7 @@ from torch.nn import functional
 from filmforge.errors import WeightsError
 from filmforge.lora.shipped_embedder import SIZE, shipped_embedder
 from filmforge.video_models.embedder_weights import ARCFACE, SHIPPED
-from filmforge.video_models.model import Frame
+from filmforge.video_models.sampling import Frame
 
 _BATCH = 8
 

@@ -11,7 +11,7 @@ import numpy as np
 from filmforge.errors import MediaError
 from filmforge.photos.reading import opened
 from filmforge.video_models.facts import Facts, LoraFacts
-from filmforge.video_models.wan import Frame, cover
+from filmforge.video_models.sampling import Frame, cover
 
 _WINDOWS = 4
 """A long clip gives at most this many training clips, spread over it."""

@@ -13,7 +13,7 @@ from filmforge.steps.work import Work
 
 if TYPE_CHECKING:
     from filmforge.lora.embedders import Embedder
-    from filmforge.video_models.model import Frame
+    from filmforge.video_models.sampling import Frame
 
 _CLIPS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".gif"})
 _OF_A_CLIP = 4

@@ -16,17 +16,8 @@ from torch import Tensor
 from filmforge.video_models import runtime
 from filmforge.video_models.family import Setting
 from filmforge.video_models.flow import Objective
-from filmforge.video_models.model import (
-    Embedding,
-    Frame,
-    OnStep,
-    VideoModel,
-    cover,
-    kept_noise,
-    levels,
-    pixels,
-    reporter,
-)
+from filmforge.video_models.model import Embedding, VideoModel
+from filmforge.video_models.sampling import Frame, OnStep, cover, kept_noise, levels, pixels, reporter
 
 if TYPE_CHECKING:
     from PIL.Image import Image

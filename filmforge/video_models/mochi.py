@@ -17,16 +17,8 @@ from filmforge.errors import FilmforgeError
 from filmforge.video_models import runtime
 from filmforge.video_models.family import Setting
 from filmforge.video_models.flow import Objective
-from filmforge.video_models.model import (
-    Embedding,
-    Frame,
-    OnStep,
-    VideoModel,
-    kept_noise,
-    levels,
-    pixels,
-    reporter,
-)
+from filmforge.video_models.model import Embedding, VideoModel
+from filmforge.video_models.sampling import Frame, OnStep, kept_noise, levels, pixels, reporter
 
 if TYPE_CHECKING:
     from PIL.Image import Image

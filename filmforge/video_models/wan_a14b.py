@@ -16,8 +16,9 @@ from torch import Tensor
 from filmforge.video_models import runtime
 from filmforge.video_models.family import Setting
 from filmforge.video_models.flow import Objective
-from filmforge.video_models.model import Embedding, Frame, OnStep, levels
+from filmforge.video_models.model import Embedding
 from filmforge.video_models.regions import Apart
+from filmforge.video_models.sampling import Frame, OnStep, levels
 from filmforge.video_models.wan import WanModel
 
 _CHANNELS = {False: 16, True: 36}

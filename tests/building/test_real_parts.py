@@ -29,6 +29,8 @@ def filmforge(*arguments: object, **options: Any) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # A shell may have had this run's SIGINT ignored, as it does for what runs in its background.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         **options,
     )
 

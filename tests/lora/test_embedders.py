@@ -17,7 +17,7 @@ from transformers import CLIPConfig, CLIPModel, Dinov2Config, Dinov2Model
 from filmforge.errors import WeightsError
 from filmforge.lora.embedders import load_embedder
 from filmforge.video_models.embedder_weights import ARCFACE, SHIPPED, TRANSFORMERS
-from filmforge.video_models.model import Frame
+from filmforge.video_models.sampling import Frame
 
 SMALL = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16}
 MEAN, SPREAD = [0.4, 0.5, 0.6], [0.2, 0.3, 0.4]

@@ -25,7 +25,8 @@ from filmforge.lora.train import settings_for, train
 from filmforge.video_models import flow, load_family, tensors
 from filmforge.video_models.facts import facts_of
 from filmforge.video_models.lora_file import LoraUse
-from filmforge.video_models.model import Frame, VideoModel, levels
+from filmforge.video_models.model import VideoModel
+from filmforge.video_models.sampling import Frame, levels
 from filmforge.video_models.weights import find
 from tests.lora.conftest import small
 from tests.video_models import tiny

@@ -15,7 +15,8 @@ from filmforge.lora.train import settings_for, train
 from filmforge.video_models import load_family
 from filmforge.video_models.facts import facts_of
 from filmforge.video_models.lora_file import LoraUse
-from filmforge.video_models.wan import Frame, WanModel
+from filmforge.video_models.sampling import Frame
+from filmforge.video_models.wan import WanModel
 from filmforge.video_models.weights import find
 
 pytestmark = pytest.mark.slow

@@ -12,7 +12,8 @@ import torch
 from filmforge.errors import WeightsError
 from filmforge.video_models import load_family, runtime
 from filmforge.video_models.facts import facts_of
-from filmforge.video_models.model import VideoModel, cover
+from filmforge.video_models.model import VideoModel
+from filmforge.video_models.sampling import cover
 from filmforge.video_models.weights import find
 
 PROMPT = "a red ball {rolls}"

@@ -114,7 +114,7 @@ class TestByTokens:
 
     def test_from_an_image(self, tokens: VideoModel, tokens_folder: Path) -> None:
         """The first latent is the picture's and stays; the rest is what the pipeline makes of it."""
-        from filmforge.video_models.model import cover
+        from filmforge.video_models.sampling import cover
 
         start = ramp((64, 32))
         plain = by_hand(
@@ -165,7 +165,7 @@ class TestLater:
 
     def test_from_an_image(self, later: VideoModel, later_folder: Path) -> None:
         """The same pipeline, with the picture as a condition on the first frame."""
-        from filmforge.video_models.model import cover
+        from filmforge.video_models.sampling import cover
 
         start = ramp((64, 32))
         plain = by_hand(
@@ -184,7 +184,7 @@ class TestLater:
         """A last frame is a condition at the clip's last frame, beside the first one or alone."""
         from diffusers.pipelines.ltx.pipeline_ltx_condition import LTXVideoCondition
 
-        from filmforge.video_models.model import cover
+        from filmforge.video_models.sampling import cover
 
         start = ramp((64, 32))
         end = start[::-1].copy()

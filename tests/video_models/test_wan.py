@@ -14,7 +14,8 @@ import torch
 from filmforge.errors import FilmforgeError, WeightsError
 from filmforge.video_models import load_family, runtime
 from filmforge.video_models.facts import facts_of
-from filmforge.video_models.wan import Frame, WanModel, cover
+from filmforge.video_models.sampling import Frame, cover
+from filmforge.video_models.wan import WanModel
 from filmforge.video_models.weights import Weights
 from tests.video_models.conftest import load
 

@@ -127,7 +127,7 @@ class TestText:
 class TestImage:
     def test_it_is_what_the_pipeline_makes(self, image: VideoModel, image_folder: Path) -> None:
         """The given frame goes in as mask and latents beside the noise; shift 5, guidance 3.5 twice."""
-        from filmforge.video_models.model import cover
+        from filmforge.video_models.sampling import cover
 
         start = ramp((32, 16))
         ours = image.sample(**settings(image), start=start)["latents"]
@@ -148,7 +148,7 @@ class TestImage:
     def test_between_two_images(self, image: VideoModel, image_folder: Path) -> None:
         """The last frame goes in as the pipeline's `last_image`; the clip is another than without, and decoded it ends
         elsewhere."""
-        from filmforge.video_models.model import cover
+        from filmforge.video_models.sampling import cover
 
         start = ramp((32, 16))
         end = start[::-1].copy()
