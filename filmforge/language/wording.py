@@ -65,7 +65,7 @@ def _said(error: ErrorDetails, path: Path, of_key: bool, data: Any, reading: Rea
         case "string_type":
             yield f"{shown(given)} is not an id; write a word" if of_key else _not_text(given)
         case "literal_error":
-            yield from _not_one_of(given, context["expected"], reading)
+            yield from _not_one_of(given, context["expected"], path, data, reading)
         case "greater_than_equal" | "greater_than" | "less_than_equal" | "less_than":
             yield f"{shown(given)} is out of range; it is {_limit(kind, context)}"
         case "int_type" | "int_from_float" | "int_parsing" | "int_parsing_size":
@@ -83,11 +83,14 @@ def _said(error: ErrorDetails, path: Path, of_key: bool, data: Any, reading: Rea
 
 
 def _missing(path: Path, data: Any) -> Iterator[str]:
-    yield "is missing"
+    yield f"is missing{_description(path, data)}"
+
+
+def _description(path: Path, data: Any) -> str:
+    """What belongs at `path`, after a semicolon; empty where nothing is said of it."""
     part = part_in(annotation_at(path[:-1], data), value_at(path[:-1], data))
     field = keys_of(part).get(str(path[-1])) if part else None
-    if field is not None and field.description:
-        yield f"; {field.description}"
+    return f"; {field.description}" if field is not None and field.description else ""
 
 
 def _unknown_key(path: Path, data: Any, reading: Reading) -> Iterator[str]:
@@ -111,8 +114,11 @@ def _not_text(given: Any) -> str:
     return f'{shown(given)} is {what} where text is wanted; put quotes around it: "{shown(given)}"'
 
 
-def _not_one_of(given: Any, expected: str, reading: Reading) -> Iterator[str]:
+def _not_one_of(given: Any, expected: str, path: Path, data: Any, reading: Reading) -> Iterator[str]:
     words = re.findall(r"'([^']*)'", expected)
+    if len(words) == 1:  # the word that may stand for what the key is otherwise
+        yield f"{shown(given)} is not {words[0]}{_description(path, data)}"
+        return
     yield f"{shown(given)} is not one of {', '.join(words)}"
     if type(given) is str:
         yield reading.meant(given, words)

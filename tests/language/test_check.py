@@ -168,7 +168,10 @@ class TestShots:
         ("shot", "said"),
         [
             ("{id: a, still: y.png, lasts: 1s, apart: [mira, otto]}", "`apart` is for a generated shot"),
-            ("{id: a, prompt: x, lasts: 1s, apart: left}", "apart: "),
+            (
+                "{id: a, prompt: x, lasts: 1s, apart: left}",
+                "apart: 'left' is not none; the characters with LoRAs",
+            ),
             (f"{BOTH}, apart: [mira, mira]}}", "shots[1].apart[1]: 'mira' stands in two places"),
             (
                 f"{BOTH}, apart: [mira, oto]}}",
