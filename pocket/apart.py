@@ -22,7 +22,8 @@ from PIL import Image
 import filmforge
 from filmforge.editing.frames import read_frames
 from pocket.characters import CHARACTERS, LEADS, write_photos
-from pocket.halves import Halves, standing, taught
+from pocket.halves import standing, taught
+from pocket.namer import Namer
 from pocket.workplace import WORK
 from pocket.world import WIDTH
 
@@ -85,7 +86,7 @@ def _alone(clip: np.ndarray) -> np.ndarray:
     return np.concatenate([middle, middle], axis=2)
 
 
-def figures(judge: Halves, clips: dict[tuple[str, str, int], np.ndarray]) -> dict[str, dict[str, float]]:
+def figures(judge: Namer, clips: dict[tuple[str, str, int], np.ndarray]) -> dict[str, dict[str, float]]:
     """Shares of frames in which the judge finds each lead, and both, by how the clips were made."""
     found: dict[str, dict[str, float]] = {}
     for how, said in (("sum", SUM), ("apart", APART)):

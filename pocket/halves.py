@@ -7,14 +7,12 @@ ones, puppets of both leads' parts, which it must not take for either.
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional
 
 from pocket.characters import CHARACTERS, LEADS
+from pocket.namer import Namer, named, teach
 from pocket.puppet import Puppet
 from pocket.workplace import WORK, load, save
 from pocket.world import WIDTH, Player, render, sample_player, sample_shot
@@ -30,23 +28,6 @@ _PARTS = (
     ("scarf", "scarf_stripe"),
 )
 _HEAD, _HAT = 2, 3
-
-
-class Halves(nn.Module):
-    """Half pictures (B, 3, 96, 80) in -1..1 to scores (B, leads + 1)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        for a, b in pairwise((3, 24, 32, 48, 64, 96)):
-            layers += [nn.Conv2d(a, b, 3, 2, 1), nn.BatchNorm2d(b), nn.ReLU()]
-            layers += [nn.Conv2d(b, b, 3, 1, 1), nn.BatchNorm2d(b), nn.ReLU()]
-        self.body = nn.Sequential(*layers)
-        self.head = nn.Linear(96, NEITHER + 1)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        scores: torch.Tensor = self.head(self.body(x).amax((2, 3)))
-        return scores
 
 
 def _melted(rng: np.random.Generator) -> Puppet:
@@ -96,45 +77,22 @@ def _drawn(seed: int, count: int) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(np.stack(halves)).permute(0, 3, 1, 2), torch.tensor(truth)
 
 
-def taught() -> tuple[Halves, float]:
-    """The judge and its accuracy on drawn halves kept from it; taught now where it was not yet."""
-    judge, path = Halves(), WORK / "halves.pt"
+def taught() -> tuple[Namer, float]:
+    """The judge of half pictures (96x80) and its accuracy on drawn ones kept from it; taught now where it was not yet."""
+    judge, path = Namer((24, 32, 48, 64, 96), NEITHER + 1), WORK / "halves.pt"
     state = load(path)
     if state:
         judge.load_state_dict(state["judge"])
         return judge.eval(), float(state["accuracy"])
-    halves, truth = _drawn(0, DRAWN)
-    optimiser = torch.optim.AdamW(judge.parameters(), 2e-3, weight_decay=1e-2)
-    plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=STEPS)
-    dice = torch.Generator().manual_seed(0)
-    for _ in range(STEPS):
-        picks = torch.randint(len(halves), (48,), generator=dice)
-        x = halves[picks].float() / 127.5 - 1
-        if torch.rand((), generator=dice) < 0.6:  # painted frames are softer than drawn ones
-            x = functional.avg_pool2d(functional.pad(x, (1, 1, 1, 1), "replicate"), 3, 1)
-        x = x + 0.06 * torch.randn(x.shape, generator=dice)
-        loss = functional.cross_entropy(judge(x), truth[picks])
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        plan.step()
-    judge.eval()
+    teach(judge, *_drawn(0, DRAWN), STEPS, softened=0.6)
     halves, truth = _drawn(1, HELD_OUT)
-    with torch.no_grad():
-        found = torch.cat([judge(part.float() / 127.5 - 1).argmax(1) for part in halves.split(64)])
-    accuracy = float((found == truth).float().mean())
+    accuracy = float((named(judge, halves) == truth.numpy()).mean())
     save({"judge": judge.state_dict(), "accuracy": accuracy}, path)
     return judge, accuracy
 
 
-@torch.no_grad()
-def standing(judge: Halves, frames: np.ndarray) -> np.ndarray:
+def standing(judge: Namer, frames: np.ndarray) -> np.ndarray:
     """Who stands left and who right, (N, 2), in uint8 frames (N, 96, 160, 3)."""
-    x = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    x = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 3, 1, 2)
     half = WIDTH // 2
-    left, right = (
-        torch.cat([judge(part).argmax(1) for part in side.split(64)])
-        for side in (x[..., :half], x[..., half:])
-    )
-    numbers: np.ndarray = torch.stack([left, right], 1).numpy()
-    return numbers
+    return np.stack([named(judge, x[..., :half]), named(judge, x[..., half:])], 1)

@@ -19,6 +19,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import torch
 import yaml
 from PIL import Image
 
@@ -26,7 +27,8 @@ import filmforge
 from filmforge.editing.frames import read_frames
 from pocket.characters import CHARACTERS, write_photos
 from pocket.judge import taught as taught_judge
-from pocket.recogniser import NAMES, named, taught
+from pocket.namer import named
+from pocket.recogniser import NAMES, taught
 from pocket.workplace import WORK
 
 PROMPTS = (
@@ -109,7 +111,8 @@ def measure(
         kept.append((told["kind"], told["colour"]) == (kind, colour))
 
     def share(clips: dict[str, np.ndarray]) -> float:
-        return float(np.mean([np.mean(named(recogniser, clip) == number) for clip in clips.values()]))
+        found = [named(recogniser, torch.from_numpy(clip).permute(0, 3, 1, 2)) for clip in clips.values()]
+        return float(np.mean([np.mean(who == number) for who in found]))
 
     first = f"@{seeds[0]}"
     row = [clips[f"render/a/s{n}{first}"][8] for n in range(len(prompts)) for clips in (base, lora)]

@@ -7,15 +7,13 @@ lights, sizes and actions, and as many frames of other puppets, which it must ca
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional
 
 from pocket.characters import CHARACTERS
-from pocket.workplace import WORK, half_precision, load, save
+from pocket.namer import Namer, named, teach
+from pocket.workplace import WORK, load, save
 from pocket.world import render, sample_shot
 
 NOBODY = len(CHARACTERS)
@@ -23,24 +21,6 @@ NAMES = (*CHARACTERS, "nobody")
 EACH = 160  # drawn frames of every character
 OTHERS = 1600
 HELD_OUT = 0.1
-
-
-class Recogniser(nn.Module):
-    """Frames (B, 3, 96, 160) in -1..1 to scores (B, characters + 1)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        widths = (3, 32, 48, 64, 96, 128)
-        layers: list[nn.Module] = []
-        for a, b in pairwise(widths):
-            layers += [nn.Conv2d(a, b, 3, 2, 1), nn.BatchNorm2d(b), nn.ReLU()]
-            layers += [nn.Conv2d(b, b, 3, 1, 1), nn.BatchNorm2d(b), nn.ReLU()]
-        self.body = nn.Sequential(*layers)
-        self.head = nn.Linear(128, len(NAMES))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        scores: torch.Tensor = self.head(self.body(x).amax((2, 3)))
-        return scores
 
 
 def _drawn(seed: int, each: int, others: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -57,40 +37,15 @@ def _drawn(seed: int, each: int, others: int) -> tuple[torch.Tensor, torch.Tenso
     return torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2), torch.tensor(truth)
 
 
-def taught(steps: int = 1400) -> tuple[Recogniser, float]:
+def taught(steps: int = 1400) -> tuple[Namer, float]:
     """The recogniser and its accuracy on drawn frames kept from it; trained now where it was not yet."""
-    judge, path = Recogniser(), WORK / "recogniser.pt"
+    judge, path = Namer((32, 48, 64, 96, 128), len(NAMES)), WORK / "recogniser.pt"
     state = load(path)
     if state:
         judge.load_state_dict(state["judge"])
         return judge.eval(), float(state["accuracy"])
-    frames, truth = _drawn(0, EACH, OTHERS)
-    optimiser = torch.optim.AdamW(judge.parameters(), 2e-3, weight_decay=1e-2)
-    plan = torch.optim.lr_scheduler.OneCycleLR(optimiser, 2e-3, total_steps=steps)
-    dice = torch.Generator().manual_seed(0)
-    for _ in range(steps):
-        picks = torch.randint(len(frames), (48,), generator=dice)
-        x = frames[picks].float() / 127.5 - 1
-        if torch.rand((), generator=dice) < 0.5:  # painted frames are softer than drawn ones
-            x = functional.avg_pool2d(functional.pad(x, (1, 1, 1, 1), "replicate"), 3, 1)
-        x = x + 0.06 * torch.randn(x.shape, generator=dice)
-        with torch.autocast("cpu", torch.bfloat16, enabled=half_precision()):
-            scores = judge(x)
-        loss = functional.cross_entropy(scores.float(), truth[picks])
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        plan.step()
-    judge.eval()
+    teach(judge, *_drawn(0, EACH, OTHERS), steps, softened=0.5)
     frames, truth = _drawn(1, int(EACH * HELD_OUT), int(OTHERS * HELD_OUT))
-    accuracy = float((named(judge, frames.permute(0, 2, 3, 1).numpy()) == truth.numpy()).mean())
+    accuracy = float((named(judge, frames) == truth.numpy()).mean())
     save({"judge": judge.state_dict(), "accuracy": accuracy}, path)
     return judge, accuracy
-
-
-@torch.no_grad()
-def named(judge: Recogniser, frames: np.ndarray) -> np.ndarray:
-    """Class numbers (N,) of uint8 frames (N, 96, 160, 3)."""
-    x = torch.from_numpy(frames).permute(0, 3, 1, 2).float() / 127.5 - 1
-    numbers: np.ndarray = torch.cat([judge(part).argmax(1) for part in x.split(64)]).numpy()
-    return numbers
