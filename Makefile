@@ -43,7 +43,7 @@ pocket-report: $(READY)  ## measure pocket, and write its contact sheets: an hou
 	$(BIN)/python -m pocket.report
 	$(BIN)/python -m pocket.likeness
 
-benchmarks: $(READY)  ## measure speed and memory against peers: a quarter of an hour on an idle machine
+benchmarks: $(READY)  ## measure speed and memory against peers: forty minutes on an idle machine, half of them DVC's
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m benchmarks
 
