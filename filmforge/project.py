@@ -180,14 +180,10 @@ def plan(project: Project, *, only: Sequence[str] = (), refresh: Sequence[str] |
     delivered = {} if project.home else dict(state.get("delivered", {}))
     ledger = Ledger(delivered, project.folder, store.sources.digest, declared=bool(film.deliver))
     elsewhere = Elsewhere(store, None if refresh is None else _subjects(made, refresh))
-    resolution = resolve(
-        wanted,
-        store.records.find,
-        store.records.get,
-        last,
-        elsewhere.refused,
-        lambda record: found_in(store, record),
-    )
+    with store.records.snapshot() as records:
+        resolution = resolve(
+            wanted, records.find, records.get, last, elsewhere.refused, lambda record: found_in(store, record)
+        )
     for name, planned in resolution.steps.items():
         if planned.step.kind == "cut" and planned.record is not None:
             resolution.steps[name] = _delivered(planned, made.deliveries[planned.step.subject], ledger)

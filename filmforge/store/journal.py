@@ -3,20 +3,31 @@
 A line is `crc32 key rest`: eight hex digits, a key of 64 hex digits, bytes without newlines. The last line of
 a key counts. What is cut off, overwritten, mixed up or flipped fails its checksum and is as if it had never
 been written, so nothing here needs a lock or an fsync, on a network folder neither. The owner checks each
-line against the file that it describes (by its signature) before believing it.
+line against the file that it describes (by its signature) before believing it. One more kind of line, the cover,
+says something of all lines before a certain byte of the file, and so is told of together with what came after that.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
+from typing import NamedTuple
 
 from filmforge.store.files import Files
 
 _KEY = slice(9, 73)
-_REST = 74
+_SHARD = slice(9, 11)
+_COVER = "-" * 64
+
+
+class Reach(NamedTuple):
+    """The first bytes of a journal: how many, and the CRC-32 of them."""
+
+    bytes: int
+    checksum: int
 
 
 class Journal:
@@ -29,23 +40,48 @@ class Journal:
         self._lines: dict[bytes, bytes] = {}
         self._pending: list[bytes] = []  # not on the disk yet, as the folder does not exist
         self._identity = -1
-        self._read_to = 0
+        self.reach = Reach(0, 0)
+        """What has been read of the file."""
+        self.own: set[bytes] = set()
+        """The first two digits of the keys that lines were written for here: these have not been read back."""
+        self._cover = b""
+        self._since: set[bytes] = set()  # the same of lines after what the cover speaks of
 
     def get(self, key: str) -> bytes | None:
         """What was last written for `key`; None when nothing was, or when it is damaged."""
+        if key.encode() not in self._lines and not self.catch_up():
+            return None
+        return self.peek(key)
+
+    def peek(self, key: str) -> bytes | None:
+        """`get`, without a look at what others may have added."""
         line = self._lines.get(key.encode())
-        if line is None:
-            if not self.catch_up():
-                return None
-            line = self._lines.get(key.encode())
-            if line is None:
-                return None
-        rest = line[9:]
+        return _rest(line) if line is not None else None
+
+    def __iter__(self) -> Iterator[str]:
+        """The keys that have lines, damaged ones too."""
+        return (key.decode() for key in list(self._lines) if len(key) == 64 and key.isalnum())
+
+    def covered(self) -> tuple[bytes, Set[bytes]]:
+        """What the last cover says, and the first two digits of the keys that have lines which it does not speak of."""
+        return self._cover, self._since
+
+    def cover(self, says: bytes, reach: Reach) -> None:
+        """Say something of all lines in the first bytes of the file, for who finds the same bytes there."""
+        if self._readonly or self._pending:  # then the file has not all that is known here
+            return
+        with contextlib.suppress(OSError):
+            self._files.append(self._path, b"\n%s\n" % _line(_COVER, b"%d %d %s" % (*reach, says)))
+
+    def clock(self) -> int | None:
+        """The time of the file system, in nanoseconds; None where it cannot be had, or nothing can be kept."""
+        if self._readonly:
+            return None
         try:
-            right = int(line[:8], 16) == zlib.crc32(rest)
-        except ValueError:
-            right = False
-        return rest[65:] if right else None
+            self._files.touch(self._path)
+            return self._path.stat().st_mtime_ns
+        except OSError:
+            return None
 
     def put(self, key: str, rest: bytes) -> None:
         """Remember one line; see `put_many`."""
@@ -56,6 +92,8 @@ class Journal:
         lines = [_line(key, rest) for key, rest in items]
         for line in lines:
             self._lines[line[_KEY]] = line
+            self.own.add(line[_SHARD])
+            self._since.add(line[_SHARD])
         self._pending += lines
         if self._readonly or not self._pending:
             return
@@ -71,19 +109,28 @@ class Journal:
         """Read what other processes have added since; True if there was anything."""
         try:
             status = self._path.stat()
-            if status.st_ino == self._identity and status.st_size == self._read_to:
+            if status.st_ino == self._identity and status.st_size == self.reach.bytes:
                 return False
             with self._path.open("rb", buffering=0) as file:
                 status = os.fstat(file.fileno())
-                if status.st_ino != self._identity or status.st_size < self._read_to:
-                    self._identity, self._read_to = status.st_ino, 0
-                file.seek(self._read_to)
+                if status.st_ino != self._identity or status.st_size < self.reach.bytes:
+                    self._identity, self.reach = status.st_ino, Reach(0, 0)
+                    self._cover, self._since = b"", set()
+                    self._lines = {line[_KEY]: line for line in self._pending}
+                file.seek(self.reach.bytes)
                 data = file.readall()
         except OSError:
             return False
         end = data.rfind(b"\n") + 1  # a line still being written is left for the next time
-        self._read_to += end
-        self._lines.update((line[_KEY], line) for line in data[:end].split(b"\n") if line)
+        data = data[:end]
+        before, self.reach = self.reach, Reach(self.reach.bytes + end, zlib.crc32(data, self.reach.checksum))
+        lines = data.split(b"\n")
+        self._lines.update((line[_KEY], line) for line in lines if line)
+        cover = _last_cover(data, before)
+        if cover is not None:
+            says, beyond = cover
+            self._cover, self._since, lines = says, set(), data[beyond:].split(b"\n")
+        self._since |= {line[_SHARD] for line in lines if line}
         return end > 0
 
     def rewrite(self, keep: Iterable[str], temporary: Path) -> None:
@@ -104,6 +151,35 @@ class Journal:
             return
         self._pending = []
         self._identity = -1
+
+
+def _last_cover(data: bytes, before: Reach) -> tuple[bytes, int] | None:
+    """What the last cover in `data` says, and where in `data` the lines begin that it does not speak of.
+
+    `before`: what was read of the file before `data`. None where there is no cover, or it speaks of other bytes than
+    those that were read.
+    """
+    at = data.rfind(b" %s " % _COVER.encode()) - 8
+    if at < 0:
+        return None
+    numbers = (_rest(data[at : data.find(b"\n", at)]) or b"").split(b" ", 2)
+    if len(numbers) < 3:
+        return None
+    reach, checksum, says = int(numbers[0]), int(numbers[1]), numbers[2]
+    beyond = reach - before.bytes
+    if not 0 <= beyond <= at or zlib.crc32(memoryview(data)[:beyond], before.checksum) != checksum:
+        return None
+    return says, beyond
+
+
+def _rest(line: bytes) -> bytes | None:
+    """What a line says; None where its checksum does not hold."""
+    rest = line[9:]
+    try:
+        right = int(line[:8], 16) == zlib.crc32(rest)
+    except ValueError:
+        return None
+    return rest[65:] if right else None
 
 
 def _line(key: str, rest: bytes) -> bytes:

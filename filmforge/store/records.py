@@ -2,8 +2,8 @@
 
 The record files are the truth: JSON that carries its schema and its own checksum, put there in one rename
 after the blobs that it names. The journal holds copies of them under the record file's signature; a copy is
-believed only while `stat` says that the file is the same. So a journal that is lost, damaged, or that others
-write to at the same moment costs time and never a wrong answer.
+believed only while `stat` says that the file is the same, or, in a snapshot, its folder. So a journal that is
+lost, damaged, or that others write to at the same moment costs time and never a wrong answer.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +21,11 @@ from filmforge.store.encoding import canonical, seal, unseal
 from filmforge.store.files import Files, on_disk, signature
 from filmforge.store.journal import Journal
 from filmforge.store.quarantine import Quarantine
+from filmforge.store.snapshot import Snapshot
 
 SCHEMA = "filmforge.record/1"
 _decode = json.JSONDecoder().raw_decode
+_HEAD = ("environment", "outputs", "signer")
 _KEY = re.compile(r"[0-9a-f]{64}").fullmatch
 
 
@@ -46,20 +48,29 @@ class Record:
     provenance: dict[str, Any]
     seconds: float
     made_at: str
-    environment: str = ""
-    signer: str = ""
+    # no defaults on the class: they would hide that a field has not been read yet
+    environment: str = field(default_factory=str)
+    signer: str = field(default_factory=str)
 
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            # A record out of the journal has its outputs; the rest is taken apart when it is first asked for,
-            # since a plan of ten thousand steps asks for it a few times only.
+            # A record out of the journal is taken apart when it is first asked for something; what a plan of ten
+            # thousand steps asks of each stands in front, the rest is asked for a few times only.
             copy = self.__dict__.get("_copy")
             if copy is None or name not in type(self).__dataclass_fields__:
                 raise AttributeError(name)
-            document = copy.split(b"\t", 2)[2] + b"\n"
-            self.__dict__.update(from_document(document).__dict__)
-            del self.__dict__["_copy"]
+            _, head, document = copy.split(b"\t", 2)
+            if name in _HEAD:
+                environment, outputs, *signer = _decode(head.decode("utf-8", "surrogatepass"))[0]
+                self.__dict__.update(
+                    outputs={role: Blob(digest, size) for role, (digest, size) in outputs.items()},
+                    environment=environment,
+                    signer="".join(signer),  # lines of before there were mirrors have none
+                )
+            else:
+                self.__dict__.update(from_document(document + b"\n").__dict__)
+                del self.__dict__["_copy"]
             return self.__dict__[name]
 
 
@@ -91,7 +102,7 @@ class Records:
 
     def get(self, key: str) -> Record | None:
         """The record of a key; None when there is none, or it is damaged. Says nothing about its blobs."""
-        found, new = self._look(key)
+        found, new = self._look(key, self._journal.get)
         if new is not None:
             self._journal.put(key, new)
         return found
@@ -105,23 +116,16 @@ class Records:
         record = self.get(key)
         return record if record is not None and self._counts(record) else None
 
-    def get_many(self, keys: Iterable[str]) -> dict[str, Record]:
-        """`get` for many keys: those that have a record."""
-        found: dict[str, Record] = {}
-        new: list[tuple[str, bytes]] = []
-        for key in keys:
-            record, line = self._look(key)
-            if record is not None:
-                found[key] = record
-            if line is not None:
-                new.append((key, line))
-        if new:
-            self._journal.put_many(new)
-        return found
-
-    def find_many(self, keys: Iterable[str]) -> dict[str, Record]:
-        """`find` for many keys: those that have a record whose outputs are all here and undamaged."""
-        return {key: record for key, record in self.get_many(keys).items() if self._counts(record)}
+    def snapshot(self) -> Snapshot:
+        """All records as they are now, for who asks for many of them: see there."""
+        return Snapshot(
+            self._root,
+            self._journal,
+            place=self._place,
+            look=lambda key: self._look(key, self._journal.peek),
+            unpack=self._unpacked,
+            counts=self._counts,
+        )
 
     def put(self, record: Record) -> None:
         """File a record, its blobs being stored already; on the disk when this returns. It replaces an older.
@@ -178,7 +182,7 @@ class Records:
             return False
         return all(self._blobs.has(blob.digest) for blob in record.outputs.values())
 
-    def _look(self, key: str) -> tuple[Record | None, bytes | None]:
+    def _look(self, key: str, line_of: Callable[[str], bytes | None]) -> tuple[Record | None, bytes | None]:
         """The record, and the line to add to the journal when it did not have it."""
         place = self._place(key)
         try:
@@ -188,16 +192,25 @@ class Records:
         known = self._known.get(key)
         if known is not None and known[0] == now:
             return known[1], None
-        line = self._journal.get(key)
+        line = line_of(key)
         if line is not None and line.startswith(now + b"\t"):
-            record = _unpacked(key, line)
-            self._known[key] = (now, record)
-            return record, None
+            return self._unpacked(key, line), None
         found = self._read(Path(place))
         if found is None:
             return None, None
         self._known[key] = (found[0], found[2])
         return found[2], _line(found[0], found[2], found[1])
+
+    def _unpacked(self, key: str, line: bytes) -> Record:
+        """The record that a line of the journal is the copy of."""
+        now = line[: line.index(b"\t")]
+        known = self._known.get(key)
+        if known is not None and known[0] == now:
+            return known[1]
+        record = Record.__new__(Record)
+        record.__dict__.update(key=key, _copy=line)
+        self._known[key] = (now, record)
+        return record
 
     def _read(self, path: Path) -> tuple[bytes, bytes, Record] | None:
         """Signature, document and record of a file; a damaged one is set aside."""
@@ -243,18 +256,3 @@ def _line(now: bytes, record: Record, document: bytes) -> bytes:
     # Canonical JSON has neither raw tabs nor newlines: inside texts they are escaped.
     outputs = {role: [blob.digest, blob.size] for role, blob in record.outputs.items()}
     return b"\t".join((now, canonical([record.environment, outputs, record.signer]), document[:-1]))
-
-
-def _unpacked(key: str, line: bytes) -> Record:
-    start = line.index(b"\t") + 1
-    head = line[start : line.index(b"\t", start)]
-    environment, outputs, *signer = _decode(head.decode("utf-8", "surrogatepass"))[0]
-    record = Record.__new__(Record)
-    record.__dict__.update(
-        key=key,
-        outputs={role: Blob(digest, size) for role, (digest, size) in outputs.items()},
-        environment=environment,
-        signer="".join(signer),  # lines of before there were mirrors have none
-        _copy=line,
-    )
-    return record
