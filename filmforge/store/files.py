@@ -20,6 +20,7 @@ from types import TracebackType
 
 from filmforge.errors import StoreError
 
+SIGNATURE = 64  # hex digits of one; see `signature`
 CHUNK = 1 << 20  # bytes read at a time when hashing or copying
 _WORD = 0xFFFF_FFFF_FFFF_FFFF
 _packed = struct.Struct(">QQqq").pack

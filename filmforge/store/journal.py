@@ -13,6 +13,7 @@ import contextlib
 import os
 import zlib
 from collections.abc import Iterable, Iterator, Set
+from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ from filmforge.store.files import Files
 
 _KEY = slice(9, 73)
 _SHARD = slice(9, 11)
+_REST = 74
+_key_of = itemgetter(_KEY)
 _COVER = "-" * 64
 
 
@@ -30,6 +33,11 @@ class Reach(NamedTuple):
     checksum: int
 
 
+class _Cover(NamedTuple):
+    reach: Reach
+    says: bytes
+
+
 class Journal:
     """A persistent `dict[key, bytes]` that may forget: a lost line costs a second look at the truth."""
 
@@ -38,6 +46,7 @@ class Journal:
         self._files = files
         self._readonly = readonly
         self._lines: dict[bytes, bytes] = {}
+        self._right: dict[bytes, bytes] = {}  # of these, those whose bytes a cover was found to hold for
         self._pending: list[bytes] = []  # not on the disk yet, as the folder does not exist
         self._identity = -1
         self.reach = Reach(0, 0)
@@ -57,6 +66,11 @@ class Journal:
         """`get`, without a look at what others may have added."""
         line = self._lines.get(key.encode())
         return _rest(line) if line is not None else None
+
+    def covered_line(self, key: str) -> bytes | None:
+        """`peek` for a key with no later line than the cover speaks of; only where who wrote it found all of them right."""
+        line = self._right.get(key.encode())
+        return line[_REST:] if line is not None else None
 
     def __iter__(self) -> Iterator[str]:
         """The keys that have lines, damaged ones too."""
@@ -116,22 +130,32 @@ class Journal:
                 if status.st_ino != self._identity or status.st_size < self.reach.bytes:
                     self._identity, self.reach = status.st_ino, Reach(0, 0)
                     self._cover, self._since = b"", set()
-                    self._lines = {line[_KEY]: line for line in self._pending}
+                    self._lines, self._right = {line[_KEY]: line for line in self._pending}, {}
                 file.seek(self.reach.bytes)
                 data = file.readall()
         except OSError:
             return False
         end = data.rfind(b"\n") + 1  # a line still being written is left for the next time
-        data = data[:end]
-        before, self.reach = self.reach, Reach(self.reach.bytes + end, zlib.crc32(data, self.reach.checksum))
-        lines = data.split(b"\n")
-        self._lines.update((line[_KEY], line) for line in lines if line)
-        cover = _last_cover(data, before)
-        if cover is not None:
-            says, beyond = cover
-            self._cover, self._since, lines = says, set(), data[beyond:].split(b"\n")
-        self._since |= {line[_SHARD] for line in lines if line}
+        self._take_in(data[:end])
         return end > 0
+
+    def _take_in(self, data: bytes) -> None:
+        """Lines that were read from the file, after those that were read before."""
+        lines = data.split(b"\n")
+        self._lines.update(
+            zip(map(_key_of, lines), lines, strict=True)
+        )  # the empty lines between end up as one
+        cover = _last_cover(data, self.reach)
+        beyond, checksum = 0, self.reach.checksum
+        if cover is not None:
+            beyond = cover.reach.bytes - self.reach.bytes
+            checksum = zlib.crc32(memoryview(data)[:beyond], checksum)
+            if checksum == cover.reach.checksum:
+                if beyond:
+                    lines = data[beyond:].split(b"\n")
+                self._cover, self._since, self._right = cover.says, set(self.own), dict(self._lines)
+        self._since |= {line[_SHARD] for line in lines if line}
+        self.reach = Reach(self.reach.bytes + len(data), zlib.crc32(memoryview(data)[beyond:], checksum))
 
     def rewrite(self, keep: Iterable[str], temporary: Path) -> None:
         """Leave only the lines of the keys in `keep`. Lines added meanwhile by others may be lost."""
@@ -153,33 +177,25 @@ class Journal:
         self._identity = -1
 
 
-def _last_cover(data: bytes, before: Reach) -> tuple[bytes, int] | None:
-    """What the last cover in `data` says, and where in `data` the lines begin that it does not speak of.
-
-    `before`: what was read of the file before `data`. None where there is no cover, or it speaks of other bytes than
-    those that were read.
-    """
+def _last_cover(data: bytes, before: Reach) -> _Cover | None:
+    """The last cover in `data`, read after `before`; None where there is none that speaks of bytes of `data`."""
     at = data.rfind(b" %s " % _COVER.encode()) - 8
     if at < 0:
         return None
     numbers = (_rest(data[at : data.find(b"\n", at)]) or b"").split(b" ", 2)
     if len(numbers) < 3:
         return None
-    reach, checksum, says = int(numbers[0]), int(numbers[1]), numbers[2]
-    beyond = reach - before.bytes
-    if not 0 <= beyond <= at or zlib.crc32(memoryview(data)[:beyond], before.checksum) != checksum:
-        return None
-    return says, beyond
+    reach = Reach(int(numbers[0]), int(numbers[1]))
+    return _Cover(reach, numbers[2]) if 0 <= reach.bytes - before.bytes <= at else None
 
 
 def _rest(line: bytes) -> bytes | None:
     """What a line says; None where its checksum does not hold."""
-    rest = line[9:]
     try:
-        right = int(line[:8], 16) == zlib.crc32(rest)
+        right = int(line[:8], 16) == zlib.crc32(memoryview(line)[9:])
     except ValueError:
         return None
-    return rest[65:] if right else None
+    return line[_REST:] if right else None
 
 
 def _line(key: str, rest: bytes) -> bytes:

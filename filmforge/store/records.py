@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from filmforge.store.blobs import Blob, Blobs
 from filmforge.store.encoding import canonical, seal, unseal
-from filmforge.store.files import Files, on_disk, signature
+from filmforge.store.files import SIGNATURE, Files, on_disk, signature
 from filmforge.store.journal import Journal
 from filmforge.store.quarantine import Quarantine
 from filmforge.store.snapshot import Snapshot
@@ -180,7 +180,7 @@ class Records:
     def _counts(self, record: Record) -> bool:
         if record.signer and not self._trusted(record.signer):
             return False
-        return all(self._blobs.has(blob.digest) for blob in record.outputs.values())
+        return all(map(self._blobs.has, [blob.digest for blob in record.outputs.values()]))
 
     def _look(self, key: str, line_of: Callable[[str], bytes | None]) -> tuple[Record | None, bytes | None]:
         """The record, and the line to add to the journal when it did not have it."""
@@ -193,7 +193,7 @@ class Records:
         if known is not None and known[0] == now:
             return known[1], None
         line = line_of(key)
-        if line is not None and line.startswith(now + b"\t"):
+        if line is not None and line.startswith(now):
             return self._unpacked(key, line), None
         found = self._read(Path(place))
         if found is None:
@@ -203,7 +203,7 @@ class Records:
 
     def _unpacked(self, key: str, line: bytes) -> Record:
         """The record that a line of the journal is the copy of."""
-        now = line[: line.index(b"\t")]
+        now = line[:SIGNATURE]
         known = self._known.get(key)
         if known is not None and known[0] == now:
             return known[1]

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filmforge.store.files import signature
+from filmforge.store.files import SIGNATURE, signature
 from filmforge.store.journal import Journal
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 GRAIN = 3 * 10**9
 """How long a folder must have been left alone before it is marked, in ns: some file systems count by two seconds."""
-_SIGNATURE = 64  # hex digits
 _WORTH = 4  # marks are made where at least one in so many of a folder's records was asked for
 
 
@@ -45,6 +44,7 @@ class Snapshot:
     ) -> None:
         self._prefix, self._journal, self._place = f"{root}/", journal, place
         self._look, self._unpack, self._counts = look, unpack, counts
+        self._line_of = journal.covered_line
         self._asked: Counter[str] = Counter()
         self._new: list[tuple[str, bytes]] = []
         self._marks = self._read_marks()
@@ -62,7 +62,7 @@ class Snapshot:
         """The record of a key; None when there is none, or it is damaged. Says nothing about its blobs."""
         shard = key[:2]
         if shard in self._marks:
-            line = self._journal.peek(key)
+            line = self._line_of(key)
             if line:
                 return self._unpack(key, line)
         else:
@@ -81,7 +81,7 @@ class Snapshot:
         """The marks that hold now, by folder."""
         self._journal.catch_up()
         marks, since = self._journal.covered()
-        held = (marks[at : at + 2 + _SIGNATURE] for at in range(0, len(marks), 2 + _SIGNATURE))
+        held = (marks[at : at + 2 + SIGNATURE] for at in range(0, len(marks), 2 + SIGNATURE))
         return {
             mark[:2].decode(): mark[2:]
             for mark in held
@@ -105,10 +105,10 @@ class Snapshot:
         right = {shard for shard, was in folders.items() if was is not None}
         gone = []
         for key in self._journal:
-            if key[:2] not in right or not (line := self._journal.peek(key)):
+            if key[:2] not in right or (line := self._journal.peek(key)) == b"":
                 continue
             try:
-                if line.startswith(signature(os.stat(self._place(key)))):  # noqa: PTH116
+                if line is not None and line.startswith(signature(os.stat(self._place(key)))):  # noqa: PTH116
                     continue
             except FileNotFoundError:
                 gone.append((key, b""))  # removed by `gc`, or by hand
