@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,10 +52,41 @@ def describe(shot: Shot, rng: np.random.Generator, still: bool) -> dict[str, obj
     }
 
 
+_OPPOSITE = {
+    "walk left": "walk right",
+    "walk right": "walk left",
+    "pan left": "pan right",
+    "pan right": "pan left",
+}
+
+
+def opposite(shot: Shot) -> Shot | None:
+    """The same shot, but walking or panning the other way; None where it has no direction, or two of them."""
+    (player, *others) = shot.players
+    walks, pans = player.action in _OPPOSITE, shot.camera in _OPPOSITE
+    if others or walks == pans:
+        return None
+    if pans:
+        return replace(shot, camera=_OPPOSITE[shot.camera])
+    return replace(shot, players=(replace(player, action=_OPPOSITE[player.action]),))
+
+
 def shots(kind: str, number: int) -> Iterator[tuple[Shot, int, float]]:
-    """What a shard of the world shows: the shot, its frames, and when it starts, in seconds."""
-    rng = np.random.default_rng([{"clips": 1, "stills": 2, "longs": 7}[kind], number])
-    if kind == "stills":
+    """What a shard of the world shows: the shot, its frames, and when it starts, in seconds.
+
+    Of twins, each shot with a direction is followed by its opposite.
+    """
+    rng = np.random.default_rng([{"clips": 1, "stills": 2, "longs": 7, "twins": 8}[kind], number])
+    if kind == "twins":
+        left = CLIPS_IN_SHARD // 2
+        while left:
+            shot = sample_shot(rng, strangers=0.2)
+            other = opposite(shot)
+            if other is not None:
+                yield shot, CLIP_FRAMES, 0.0
+                yield other, CLIP_FRAMES, 0.0
+                left -= 1
+    elif kind == "stills":
         for _ in range(STILLS_IN_SHARD):
             shot = sample_shot(rng, strangers=0.5)
             yield shot, 1, float(rng.uniform(0, 2))
@@ -71,7 +103,9 @@ def clips(number: int, kind: str = "clips") -> None:
     drawn, notes = [], []
     for shot, frames, _ in shots(kind, number):
         drawn.append(render(shot, frames))
-        notes.append(describe(shot, np.random.default_rng([5, number, len(notes)]), still=False))
+        # twins are told in the same words, but for the one that tells them apart
+        words = len(notes) // 2 if kind == "twins" else len(notes)
+        notes.append(describe(shot, np.random.default_rng([5, number, words]), still=False))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.with_suffix(".json").write_text(json.dumps(notes))
     _write(path, np.stack(drawn))
@@ -80,6 +114,11 @@ def clips(number: int, kind: str = "clips") -> None:
 def longs(number: int) -> None:
     """World clips of three seconds, the longest that pocket is asked for."""
     clips(number, "longs")
+
+
+def twins(number: int) -> None:
+    """World clips two by two, alike but for left and right: what those two words mean."""
+    clips(number, "twins")
 
 
 def stills(number: int) -> None:
@@ -116,7 +155,14 @@ def drifts(number: int) -> None:
 
 def main() -> None:
     what, first, last = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-    step = {"clips": clips, "stills": stills, "longs": longs, "pictures": pictures, "drifts": drifts}[what]
+    step = {
+        "clips": clips,
+        "stills": stills,
+        "longs": longs,
+        "twins": twins,
+        "pictures": pictures,
+        "drifts": drifts,
+    }[what]
     for number in range(first, last):
         step(number)
 

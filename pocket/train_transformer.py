@@ -1,8 +1,10 @@
 """Teaches the painter and the reader together, on prepared latents, by flow matching.
 
-Stills first (they are cheap, and teach subject, colour, place and words), then clips of 9, 17 and
-25 frames, a quarter of them with a clean first frame at timestep 0, as Wan 2.2 5B does for
-image-to-video. Resumes from ``.pocket/transformer.pt``; exports the averaged weights now and then.
+Stills first (they are cheap, and teach subject, colour, place and words), then clips of 9, 17 and 25 frames, a quarter
+of them with a clean first frame at timestep 0, as Wan 2.2 5B does for image-to-video. Some clips come as twins, alike
+but for left and right: under the same noise, what their errors differ in is what those words mean. Without them the
+painter drew left and right by chance. Resumes from ``.pocket/transformer.pt``; exports the averaged weights now and
+then.
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ FIGURES = (
     5.0  # how much more an error counts where a player is: they are a tenth of the picture, and the story
 )
 BATCH = {1: 64, 3: 24, 5: 16, 7: 12}
+TWINS = 0.5  # share of the steps on clips that take them two by two
+KINDS = ("stills", "clips", "longs", "twins")
 PLAIN = (
     "patch_embedding",
     "proj_out",
@@ -52,9 +56,9 @@ class Library:
         stats = json.loads((WORK / "latent_statistics.json").read_text())
         self.mean = torch.tensor(stats["latents_mean"]).view(1, Z, 1, 1, 1)
         self.std = torch.tensor(stats["latents_std"]).view(1, Z, 1, 1, 1)
-        self.latents: dict[str, list[torch.Tensor]] = {"stills": [], "clips": [], "longs": []}
-        self.ids: dict[str, list[torch.Tensor]] = {"stills": [], "clips": [], "longs": []}
-        self.figures: dict[str, list[torch.Tensor]] = {"stills": [], "clips": [], "longs": []}
+        self.latents: dict[str, list[torch.Tensor]] = {kind: [] for kind in KINDS}
+        self.ids: dict[str, list[torch.Tensor]] = {kind: [] for kind in KINDS}
+        self.figures: dict[str, list[torch.Tensor]] = {kind: [] for kind in KINDS}
         self.known: set[str] = set()
         self.looked = -1e9
 
@@ -81,16 +85,32 @@ class Library:
         rng: np.random.Generator,
         n: int,
         length: int,
+        twins: bool = False,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Latents (n, Z, length, 12, 20), ids (n, 64) and where players are (n, 1, length, 12, 20)."""
+        """Latents (n, Z, length, 12, 20), ids (n, 64) and where players are (n, 1, length, 12, 20).
+
+        `twins`: two by two, in the same words but for left and right.
+        """
         self.refresh()
+        if twins:
+            pairs = [int(i) for i in rng.integers(len(self.latents["twins"]) // 2, size=n // 2)]
+            picks = [2 * i + side for i in pairs for side in (0, 1)]
+            wording = [
+                int(w) for w in rng.integers(self.ids["twins"][0].shape[0], size=n // 2) for _ in (0, 1)
+            ]
+            return self._picked("twins", picks, wording, length)
         kind = "longs" if length == 7 else "clips"
         if length == 1 and (rng.random() < 0.75 or not self.latents["clips"]):
             kind = "stills"
-        pool, ids = self.latents[kind], self.ids[kind]
-        picks = [int(i) for i in rng.integers(len(pool), size=n)]
-        x = torch.stack([pool[i][:, :length] for i in picks]).float()
-        words = torch.stack([ids[i][int(rng.integers(ids[i].shape[0]))] for i in picks]).long()
+        picks = [int(i) for i in rng.integers(len(self.latents[kind]), size=n)]
+        wording = [int(rng.integers(self.ids[kind][i].shape[0])) for i in picks]
+        return self._picked(kind, picks, wording, length)
+
+    def _picked(
+        self, kind: str, picks: list[int], wording: list[int], length: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        x = torch.stack([self.latents[kind][i][:, :length] for i in picks]).float()
+        words = torch.stack([self.ids[kind][i][w] for i, w in zip(picks, wording, strict=True)]).long()
         marks = torch.stack([self.figures[kind][i][None, :length] for i in picks]).float()
         return x, words, marks
 
@@ -155,22 +175,26 @@ def train(
             for group in o.param_groups:
                 group["lr"] = max(rate, 1e-6) * (MATRICES if group["matrix"] else 1.0)
         roll = shared.random()
-        stills = 0.92 if done < 0.3 else 0.5
+        stills = 0.92 if done < 0.3 else 0.35
         spare = (roll - stills) / (1 - stills)  # 0..1 for a step on clips
         length = 1 if spare < 0 else 3 if spare < 0.25 else 5 if spare < 0.75 else 7
         if not library.latents["clips"] or (length == 7 and not library.latents["longs"]):
             length = 1
-        x, ids, figures = library.take(rng, BATCH[length] // WORKERS, length)
+        twins = length in (3, 5) and bool(library.latents["twins"]) and shared.random() < TWINS
+        x, ids, figures = library.take(rng, BATCH[length] // WORKERS, length, twins)
         blank = torch.from_numpy(rng.random(len(ids)) < EMPTY)
         ids[blank] = empty
         x, ids, figures = x.to(where), ids.to(where), figures.to(where)
         mask = (ids != 0).long()
         sigma = sigmas(len(x), dice).to(where)
         noise = torch.randn(x.shape, generator=dice).to(where)
+        if twins:  # of two levels the noisier, where directions are decided
+            sigma = torch.maximum(sigma[::2], sigma[1::2]).repeat_interleave(2)
+            noise = noise[::2].repeat_interleave(2, 0)
         s = sigma.view(-1, 1, 1, 1, 1)
         noisy = (1 - s) * x + s * noise
         time_of = sigma * 1000
-        given = length > 1 and shared.random() < IMAGE_FIRST
+        given = length > 1 and not twins and shared.random() < IMAGE_FIRST
         if given:
             noisy = torch.cat([x[:, :, :1], noisy[:, :, 1:]], 2)
             per_frame = x.shape[3] * x.shape[4] // 4
