@@ -207,6 +207,7 @@ def _remember(
         sources=planned.world.read,
         weights=[
             *(file for folder in weights for file in sorted(folder.rglob("*")) if file.is_file()),
+            *(Path(file) for pin in pins for file in pin.files.values()),
             *(file for where in embedders for file in _files_of(where)),
         ],
         folders=sorted(planned.world.folders),
@@ -303,7 +304,9 @@ def _pin(project: Project, planned: Plan, locked: bool) -> None:
         if pin.digest is None and pin.commit is None:
             continue  # nothing is known of them yet that could be pinned
         revision = project.film.model_named(name).revision if pin.commit else None
-        weights[name] = PinnedWeights(model.facts.id, pin.digest, pin.repo, pin.commit, revision)
+        weights[name] = PinnedWeights(
+            model.facts.id, pin.digest, pin.repo, pin.commit, revision, dict(pin.file_digests) or None
+        )
         if model.upscale is not None:
             own, declared = model.upscale.weights, project.film.model_named(name).upscale
             revision = declared.revision if declared and own.commit else None

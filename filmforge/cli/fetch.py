@@ -45,14 +45,17 @@ def fetch(
         free = shutil.disk_usage(Path.home()).free / 1e9
         release = published(facts.id, model.version)
         # Sixteen bits a parameter, as nearly all are published; weights of one's own are as large as they are.
-        size = sum(part.parameters for part in release.parts.values()) * 2 / 1e9 if release else 0
+        parts = {n: part for n, part in release.parts.items() if n not in pin.file_digests} if release else {}
+        size = sum(part.parameters for part in parts.values()) * 2 / 1e9
         large = f"about {size:.0f} GB, " if release and release.repo == pin.repo else ""
         click.echo(
             f"{model.name}: {pin.repo}, {large}licence {facts.licence}{_note(facts)}; {free:.0f} GB of disk are free"
         )
         if not dry_run:
             declared = planned.project.film.model_named(model.name)
-            found = download(facts, pin.repo, pin.commit or declared.revision)
+            found = download(
+                facts, pin.repo, pin.commit or declared.revision, without=tuple(pin.file_digests)
+            )
             click.echo(f"{model.name}: here, at commit {found.commit}")
     for model in upscalers:
         assert model.upscale is not None and model.upscale.weights.repo is not None

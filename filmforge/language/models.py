@@ -89,6 +89,37 @@ class ModelLora(Part):
         return {expert: path for expert, path in found.items() if path is not None}
 
 
+class ExpertWeights(Part):
+    """A file of weights for each of two experts, or for one of them."""
+
+    high: Words | None = Field(default=None, description="for the expert at high noise")
+    low: Words | None = Field(default=None, description="for the expert at low noise")
+
+
+def _text_or_parts(given: Any) -> str:
+    return "<by expert>" if isinstance(given, (dict, ExpertWeights)) else "<word>"
+
+
+class WeightsFile(Part):
+    """A transformer from one file; all else of the model (text encoder, autoencoder, configuration) from `base`."""
+
+    file: Annotated[
+        Annotated[Words, Tag("<word>")] | Annotated[ExpertWeights, Tag("<by expert>")],
+        Discriminator(_text_or_parts),
+    ] = Field(
+        description="a .safetensors or .gguf file: ./x, ../x, /x, or one beside the film; or, of a model of two "
+        "experts, `high` and `low`"
+    )
+    base: Words | None = Field(
+        default=None,
+        description="where all else is from: a hub id or a folder; the family's official weights when absent",
+    )
+
+
+def _text_or_file(given: Any) -> str:
+    return "<file>" if isinstance(given, (dict, WeightsFile)) else "<word>"
+
+
 class Upscale(Part):
     """A second pass at twice the size of the first, from its latents enlarged by a model that was made for it."""
 
@@ -113,9 +144,16 @@ class Model(Part):
     """How to render: a family, its weights, and what of its settings the film declares."""
 
     use: Annotated[Family, WrapValidator(_or_installed)] = Field(description="the family of models")
-    weights: Words | None = Field(
+    weights: (
+        Annotated[
+            Annotated[Words, Tag("<word>")] | Annotated[WeightsFile, Tag("<file>")],
+            Discriminator(_text_or_file),
+        ]
+        | None
+    ) = Field(
         default=None,
-        description="a hub id such as owner/name, or a folder; the family's official weights when absent",
+        description="a hub id such as owner/name, a folder, or a .safetensors or .gguf file of the transformer; the "
+        "family's official weights when absent",
     )
     revision: Words | None = Field(
         default=None, description="the weights' branch, tag or commit; pinned in film.lock"

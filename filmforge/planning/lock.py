@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 SCHEMA = "filmforge.lock/1"
-_FIELDS = ("family", "repo", "revision", "commit", "digest")
+_FIELDS = ("family", "repo", "revision", "commit", "digest", "files")
 _ENTRY = re.compile(r'  ("(?:[^"\\]|\\.)*"): (.*?),?').fullmatch
 
 
@@ -27,7 +27,8 @@ def upscaler_of(model: str) -> str:
 class PinnedWeights:
     """Weights as a lock holds them; a digest is the SHA-256 over the names and digests of the files.
 
-    `revision` is the one that the film declared when `commit` was found for it.
+    `revision` is the one that the film declared when `commit` was found for it. `files` are the digests of components that
+    are read from a file of their own.
     """
 
     family: str
@@ -35,6 +36,7 @@ class PinnedWeights:
     repo: str | None = None
     commit: str | None = None
     revision: str | None = None
+    files: Mapping[str, str] | None = None
 
     def pins(self, family: str, repo: str | None, revision: str | None) -> bool:
         """Whether this is what was resolved for just these weights, so that its commit holds."""

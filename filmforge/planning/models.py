@@ -15,17 +15,27 @@ from filmforge.video_models.facts import Facts, facts_of
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """Which weights: their digest, and where they came from. `folder` is None while they are not on this machine."""
+    """Which weights: their digest, and where they came from. `folder` is None while they are not on this machine.
+
+    `files` are the components that are read from a file of their own: where each is, and its digest in `file_digests`.
+    `gguf` says that one of them is quantized already.
+    """
 
     digest: str | None
     repo: str | None = None
     commit: str | None = None
     folder: str | None = None
+    files: Mapping[str, str] = field(default_factory=dict)
+    file_digests: Mapping[str, str] = field(default_factory=dict)
+    gguf: bool = False
 
     @property
     def identity(self) -> str:
         """What stands for the weights in a key: the digest, or repository and commit until they are here."""
-        return self.digest or f"{self.repo}@{self.commit or 'unresolved'}"
+        if self.digest:
+            return self.digest
+        found = f"{self.repo}@{self.commit or 'unresolved'}"
+        return "+".join([found, *(self.file_digests[name] for name in sorted(self.file_digests))])
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +85,15 @@ class ResolvedModel:
         """What a step needs to load the model, and what is told of it afterwards; nothing of it enters a key."""
         pin = self.weights
         upscaler = {"upscaler": self.upscale.weights.folder} if self.upscale else {}
-        return {"folder": pin.folder, "name": self.name, "repo": pin.repo, "commit": pin.commit, **upscaler}
+        files = {"files": dict(pin.files)} if pin.files else {}
+        return {
+            "folder": pin.folder,
+            "name": self.name,
+            "repo": pin.repo,
+            "commit": pin.commit,
+            **files,
+            **upscaler,
+        }
 
     @property
     def drawn(self) -> bool:

@@ -22,6 +22,8 @@ from filmforge.video_models.embedder_weights import OFFICIAL, SHIPPED, FoundEmbe
 from filmforge.video_models.facts import Facts, facts_of
 
 if TYPE_CHECKING:
+    from filmforge.planning.checkpoints import Named
+    from filmforge.video_models.checkpoint import Checkpoint
     from filmforge.video_models.lora_file import LoraHeader
 
 PHOTOS = frozenset({".png", ".jpg", ".jpeg", ".webp"})
@@ -244,38 +246,65 @@ class World:
         return known
 
     def _pin(self, name: str) -> Pinned:
+        from filmforge.planning.checkpoints import named_in
+
         declared = self.film.model_named(name)
         facts = facts_of(declared.use).of_version(declared.version)
         if facts.id in ("animatic", "comfyui"):
             return Pinned(digest=facts.id)
-        return self._pinned(name, facts, declared.weights, declared.revision)
+        named = named_in(declared, name, facts, self.beside, self.loaded.problem)
+        return self._pinned(name, facts, named, declared.revision, declared.version)
 
     def _pin_upscaler(self, name: str) -> Pinned | None:
+        from filmforge.planning.checkpoints import Named
+
         declared = self.film.model_named(name)
         facts = facts_of(declared.use).of_version(declared.version)
         if declared.upscale is None or facts.upscaler is None:
             return None
         own = replace(facts, weights=facts.upscaler, revision=None)
-        return self._pinned(upscaler_of(name), own, declared.upscale.weights, declared.upscale.revision)
+        return self._pinned(
+            upscaler_of(name), own, Named(declared.upscale.weights), declared.upscale.revision
+        )
 
-    def _pinned(self, name: str, facts: Facts, weights: str | None, declared: str | None) -> Pinned:
+    def _pinned(
+        self, name: str, facts: Facts, named: Named, declared: str | None, version: str | None = None
+    ) -> Pinned:
         """What the lock calls `name`: these weights, at the commit that it pins for that `declared` revision."""
+        from filmforge.planning.checkpoints import found_files, held_against
+        from filmforge.video_models.checkpoint import digest_with
         from filmforge.video_models.weights import find
 
+        hasher, refused = self.store.sources.digest, self.loaded.problem
         locked = self.lock.weights.get(name)
         revision = declared
-        if locked and locked.pins(facts.id, weights or facts.weights, declared):
+        if locked and locked.pins(facts.id, named.base or facts.weights, declared):
             revision = locked.commit
+        files: dict[str, Checkpoint] = {}
         try:
-            found = find(facts, weights, revision, self.beside, hasher=self.store.sources.digest)
+            files = found_files(named, facts, self.beside, refused)
+            found = find(facts, named.base, revision, self.beside, without=tuple(files), hasher=hasher)
         except WeightsError as error:
-            if locked and locked.family == facts.id and locked.digest:
+            pins = dict(locked.files or {}) if locked else {}
+            here = {component: hasher(checkpoint.path) for component, checkpoint in files.items()}
+            same = set(pins) == set(named.files) and here.items() <= pins.items()
+            if locked and locked.family == facts.id and locked.digest and same:
                 self.notes.append(str(error))
-                return Pinned(locked.digest, locked.repo, locked.commit, None)
-            if not weights:
+                return Pinned(locked.digest, locked.repo, locked.commit, None, file_digests=pins)
+            if not named.base and not named.files:
                 raise
-            remedy = "name a folder of diffusers' layout, or a hub id"
+            remedy = "name a folder of diffusers' layout, a hub id, or a .safetensors or .gguf file"
             raise FilmError([self.loaded.problem(f"models.{name}.weights", f"{error}; {remedy}")]) from error
-        digest = found.digest or (locked.digest if locked and locked.commit == found.commit else None)
-        folder = str(found.folder) if found.folder else None
-        return Pinned(digest, found.repo, found.commit, folder)
+        own = held_against(files, named, facts, version, found.folder, refused, hasher)
+        digest = digest_with(found.digest, own) if own and found.digest else found.digest
+        if digest is None and locked and locked.commit == found.commit and (locked.files or {}) == own:
+            digest = locked.digest
+        return Pinned(
+            digest,
+            found.repo,
+            found.commit,
+            str(found.folder) if found.folder else None,
+            {component: str(checkpoint.path) for component, checkpoint in files.items()},
+            own,
+            any(checkpoint.gguf for checkpoint in files.values()),
+        )

@@ -41,8 +41,9 @@ def loaded_model(work: Work) -> VideoModel:
         held.clear()
         work.progress(0, 0, "loading the model")
         facts = facts_for(base)
-        weights = Weights(facts.id, Path(folder), digest=base["weights"])
-        held["release"] = release_in(Path(folder), facts.variant)
+        files = {name: Path(path) for name, path in work.hints.get("files", {}).items()}
+        weights = Weights(facts.id, Path(folder), digest=base["weights"], files=files)
+        held["release"] = release_in(Path(folder), facts.variant, files)
         plan = plan_of(work, held["release"], tell=work.warn)
         held["model"] = load_family(facts, weights, precision=base["precision"], memory=plan)
         held["base"] = wanted

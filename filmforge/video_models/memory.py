@@ -191,7 +191,7 @@ def advice(facts: Facts, release: Published, budget: float) -> str:
 
 
 def _weights(part: Part, precision: str) -> float:
-    return part.parameters * _BYTES[precision] / 1e9
+    return (part.parameters * _BYTES[precision] if part.stored is None else part.stored) / 1e9
 
 
 def _text(release: Published, precision: str) -> dict[bool, float]:

@@ -149,13 +149,22 @@ class VideoModel(ABC):
         """One of `experts`, in the declared precision, in eval mode, on the device or streamed to it."""
         if name not in self._parts:
             how = quantizing.reading(self.facts.id, self.precision)
-            part = self.read(name, torch_dtype=self.dtype, **how).requires_grad_(False).eval()
+            part = self._denoiser(name, how).requires_grad_(False).eval()
             quantizing.store_small(part, self.precision, self.dtype)
             if self.memory is not None and self.memory.stream_transformers:
                 part.enable_group_offload(**self._streaming("block_level"), num_blocks_per_group=1)
             self._parts[name] = part
         part = self._parts[name]
         return part if self._settled else part.to(self.device)
+
+    def _denoiser(self, name: str, how: Mapping[str, Any]) -> Any:
+        """One of `experts` as it is read: from the folder, or from the file that stands in for it there."""
+        if (file := self.weights.files.get(name)) is None:
+            return self.read(name, torch_dtype=self.dtype, **how)
+        from filmforge.video_models.single_file import load
+
+        kind = getattr(diffusers, self.named(name))
+        return load(kind, self.folder / name, file, self.dtype, f"{self.facts.id}: {file}", how)
 
     @property
     def _settled(self) -> bool:

@@ -20,12 +20,16 @@ from filmforge.video_models.family import Facts
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A component: its class as `library.Class`, its configuration, where that comes from, its parameters."""
+    """A component: its class as `library.Class`, its configuration, where that comes from, its parameters.
+
+    `stored` is how many bytes its weights take whatever the precision, where they are quantized already.
+    """
 
     kind: str
     config: Mapping[str, Any]
     source: str
     parameters: int
+    stored: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,15 @@ def weight_files(part: Path, variant: str | None) -> list[Path]:
     return [file for file in files if not any(file in found for found in named.values())] or files
 
 
-def release_in(folder: Path, variant: str | None = None) -> Published:
-    """What a folder of weights in diffusers' layout is made of, from its configurations and safetensors headers."""
+def release_in(
+    folder: Path, variant: str | None = None, files: Mapping[str, Path] | None = None
+) -> Published:
+    """What a folder of weights in diffusers' layout is made of, from its configurations and safetensors headers.
+
+    `files` are the components that are read from a file of their own.
+    """
     from filmforge.video_models import tensors
+    from filmforge.video_models.checkpoint import read_checkpoint
 
     index = json.loads((folder / "model_index.json").read_text("utf-8"))
     parts = {}
@@ -72,11 +82,16 @@ def release_in(folder: Path, variant: str | None = None) -> Published:
         config = folder / name / "config.json"
         if not isinstance(entry, list) or not config.is_file():
             continue
+        kind, own = ".".join(map(str, entry)), json.loads(config.read_text("utf-8"))
+        if files and name in files:
+            held = read_checkpoint(files[name])
+            parts[name] = Part(kind, own, "", held.parameters, held.size if held.gguf else None)
+            continue
         sizes = 0
         for file in weight_files(folder / name, variant):
             header = tensors.read_header(file)
             sizes += sum(math.prod(part["shape"]) for key, part in header.items() if key != "__metadata__")
-        parts[name] = Part(".".join(map(str, entry)), json.loads(config.read_text("utf-8")), "", sizes)
+        parts[name] = Part(kind, own, "", sizes)
     scheduler = Part(".".join(map(str, index.get("scheduler", ()))), {}, "", 0)
     return Published("", parts, float(parts["transformer"].parameters), "", scheduler, index)
 

@@ -1,7 +1,8 @@
 """Finds a family's weights on this machine, and says by digest which they are; without torch or network.
 
 Weights are a folder in diffusers' layout. They come with filmforge (pocket), lie in a folder that the film
-names, or in the cache of the Hugging Face hub. Only safetensors are ever read: a pickle can run code.
+names, or in the cache of the Hugging Face hub; single files may stand in for its transformers (`checkpoint.py`).
+Only safetensors and GGUF are ever read: a pickle can run code.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 
@@ -31,7 +32,8 @@ class Weights:
     """Where a family's weights are, and which they are.
 
     `folder` is None when they are not on this machine (`repo` then says what to fetch) or when the family
-    has none. `commit` is the hub's, for weights from there. `digest` is that of `digest_of`.
+    has none. `commit` is the hub's, for weights from there. `digest` is that of `digest_of`. `files` are the components
+    that are read from a file of their own instead.
     """
 
     family: str
@@ -39,6 +41,7 @@ class Weights:
     repo: str | None = None
     commit: str | None = None
     digest: str | None = None
+    files: Mapping[str, Path] = field(default_factory=dict)
 
     def required(self) -> Path:
         """The folder; WeightsError says how to get the weights when they are not here."""
@@ -65,12 +68,14 @@ def find(
     revision: str | None,
     film_dir: Path,
     *,
+    without: Collection[str] = (),
     hasher: Callable[[Path], str] = sha256_of,
 ) -> Weights:
     """Where the weights that a film declares for a family are; the family's official ones when None.
 
     `weights` is a hub id (`owner/name`) or a folder: one that starts with `./`, `../` or `/`, or that exists
-    beside the film. `hasher` may remember digests between calls. Weights that belong to the hub and are
+    beside the film. Of the components in `without` only the configurations are wanted, and count. `hasher` may remember
+    digests between calls. Weights that belong to the hub and are
     not in its cache come back with `folder=None`: a film can be planned without them. A folder that is named
     and is not one of weights raises WeightsError.
     """
@@ -79,43 +84,55 @@ def find(
     source = weights or facts.weights
     if source is None:
         folder = Path(str(resources.files("filmforge"))) / "weights" / facts.id
-        return _checked(facts, folder, hasher)
+        return _checked(facts, folder, without, hasher)
     beside = film_dir / source
-    if not beside.is_dir() and (wrong := _single(source)):
-        raise WeightsError(f"{facts.id}: weights '{source}' {wrong}")
     if source.startswith(("./", "../", "/")) or beside.is_dir():
-        return _checked(facts, beside.resolve(), hasher)
+        return _checked(facts, beside.resolve(), without, hasher)
     if not HUB_ID.fullmatch(source):
         raise WeightsError(f"weights '{source}': neither a folder beside the film nor a hub id (owner/name)")
-    return _in_hub_cache(facts, source, revision or facts.revision or "main", hasher)
+    return _in_hub_cache(facts, source, revision or facts.revision or "main", without, hasher)
 
 
-def digest_of(folder: Path, *, hasher: Callable[[Path], str] = sha256_of) -> str:
+def digest_of(folder: Path, *, without: Collection[str] = (), hasher: Callable[[Path], str] = sha256_of) -> str:
     """SHA-256 over the names and digests of the files that decide pictures, in order of name.
 
     These are `model_index.json` and, in the folders of its components, configurations, safetensors and
-    tokenizer files. What else lies there (a README, pictures, pickles that are never read) has no part in it.
+    tokenizer files. What else lies there (a README, pictures, pickles that are never read) has no part in it, nor have
+    the weights of the components in `without`.
     """
     total = hashlib.sha256(b"filmforge.weights/1\n")
     for path in _files(folder):
+        if path.parent.name in without and ".safetensors" in path.suffixes:
+            continue
         total.update(f"{path.relative_to(folder).as_posix()}\0{_content(path, hasher)}\n".encode())
     return total.hexdigest()
 
 
 def fetch(
-    facts: Facts, repo: str, revision: str | None, *, hasher: Callable[[Path], str] = sha256_of
+    facts: Facts,
+    repo: str,
+    revision: str | None,
+    *,
+    without: Collection[str] = (),
+    hasher: Callable[[Path], str] = sha256_of,
 ) -> Weights:
-    """Download `repo` at `revision` into the hub's cache: the only function here that needs a network."""
+    """Download `repo` at `revision` into the hub's cache: the only function here that needs a network.
+
+    The weights of the components in `without` stay where they are.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
     patterns = ["*.json", "*.safetensors", "*.model", "*.txt"]
+    spared = [f"{name}/*.safetensors*" for name in without]
     try:
-        folder = snapshot_download(repo, revision=revision or "main", allow_patterns=patterns)
+        folder = snapshot_download(
+            repo, revision=revision or "main", allow_patterns=patterns, ignore_patterns=spared or None
+        )
     except (HfHubHTTPError, OSError, ValueError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise WeightsError(f"{facts.id}: {repo} could not be fetched: {first}") from error
-    found = _checked(facts, Path(folder), hasher)
+    found = _checked(facts, Path(folder), without, hasher)
     return Weights(facts.id, found.folder, repo, Path(folder).name, found.digest)
 
 
@@ -133,38 +150,30 @@ def hub_snapshot(repo: str, revision: str) -> tuple[str | None, Path | None]:
     return commit, cache / "snapshots" / commit if commit else None
 
 
-def _single(weights: str) -> str:
-    """Why weights that are named as one file are not read; empty for what is none."""
-    suffix = Path(weights).suffix.lower()
-    if suffix in _PICKLES:
-        return "are a pickle, which can run code and is never read"
-    if suffix == ".gguf":
-        return "are GGUF, which is not read yet (precision fp8 or nf4 needs little memory too)"
-    if suffix == ".safetensors":
-        return (
-            "are a single file, which is not read yet (diffusers' from_single_file reads it, and save_pretrained "
-            "writes a folder)"
-        )
-    return ""
-
-
-def _in_hub_cache(facts: Facts, repo: str, revision: str, hasher: Callable[[Path], str]) -> Weights:
+def _in_hub_cache(
+    facts: Facts, repo: str, revision: str, without: Collection[str], hasher: Callable[[Path], str]
+) -> Weights:
     commit, folder = hub_snapshot(repo, revision)
     # A snapshot that was broken off has an index and lacks weights: it counts as not there, to be fetched.
-    if folder is None or _missing(folder):
+    if folder is None or _missing(folder, without):
         return Weights(facts.id, None, repo, commit)
-    return Weights(facts.id, folder, repo, commit, _checked(facts, folder, hasher).digest)
+    return Weights(facts.id, folder, repo, commit, _checked(facts, folder, without, hasher).digest)
 
 
-def _checked(facts: Facts, folder: Path, hasher: Callable[[Path], str]) -> Weights:
-    missing = _missing(folder)
+def _checked(
+    facts: Facts, folder: Path, without: Collection[str], hasher: Callable[[Path], str]
+) -> Weights:
+    missing = _missing(folder, without)
     if missing:
         raise WeightsError(f"{facts.id}: {folder} {missing}")
-    return Weights(facts.id, folder, None, None, digest_of(folder, hasher=hasher))
+    return Weights(facts.id, folder, None, None, digest_of(folder, without=without, hasher=hasher))
 
 
-def _missing(folder: Path) -> str:
-    """What keeps `folder` from being a model in diffusers' layout; empty when nothing does."""
+def _missing(folder: Path, without: Collection[str] = ()) -> str:
+    """What keeps `folder` from being a model in diffusers' layout; empty when nothing does.
+
+    Of the components in `without` only the configurations are asked for.
+    """
     if not folder.is_dir():
         return "does not exist, or is not a folder"
     components = _components(folder)
@@ -175,6 +184,10 @@ def _missing(folder: Path) -> str:
         suffixes = {file.suffix for file in files}
         if not files:
             return f"lacks {name}/, which its model_index.json names"
+        if name in without:
+            if not (folder / name / "config.json").is_file():
+                return f"lacks {name}/config.json, which says how the file of weights is built up"
+            continue
         if needs_weights and ".safetensors" not in suffixes:
             if suffixes & _PICKLES:
                 return (
