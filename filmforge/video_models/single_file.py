@@ -37,7 +37,10 @@ def load(
             return _plain(kind, config, held, dtype)
         from diffusers import GGUFQuantizationConfig
 
-        quantized = {"quantization_config": GGUFQuantizationConfig(compute_dtype=dtype)} if gguf else how
+        quantized: Mapping[str, Any] = how
+        if gguf:
+            held = _unpacked(kind, config, held)
+            quantized = {"quantization_config": GGUFQuantizationConfig(compute_dtype=dtype)}
         with runtime.warnings_are_errors(WeightsError, where):
             return kind.from_single_file(
                 held, config=str(folder), torch_dtype=dtype, local_files_only=True, **quantized
@@ -74,16 +77,21 @@ def _converted(kind: Any, config: Mapping[str, Any], held: dict[str, Tensor]) ->
         _get_single_file_loadable_mapping_class,
     )
 
-    own = _meta(kind, config).state_dict()
-    if len(own.keys() & held.keys()) * 2 > len(own):
-        return held  # it is diffusers' naming; a tensor that is missing or left over is told of as it is
+    own = _meta(kind, config).state_dict().keys()
+    known = len(own & held.keys())
+    if known == len(own):
+        return held  # they are diffusers' names; of a Wan, converting them once more would exchange two norms
     name = _get_single_file_loadable_mapping_class(kind)  # type: ignore[no-untyped-call]
     if name is None:
-        raise ValueError(f"diffusers reads a {kind.__name__} from one file only where it named the tensors itself")
+        return held
+    convert = SINGLE_FILE_LOADABLE_CLASSES[name]["checkpoint_mapping_fn"]
     try:
-        return dict(SINGLE_FILE_LOADABLE_CLASSES[name]["checkpoint_mapping_fn"](checkpoint=held, config=config))
+        converted: dict[str, Tensor] = convert(checkpoint=dict(held), config=config)
     except KeyError as error:
+        if 2 * known > len(own):
+            return held
         raise ValueError(f"it lacks the tensor {error.args[0]}") from error
+    return converted if len(own & converted.keys()) > known else held
 
 
 def _complete(kind: Any, config: Mapping[str, Any], held: Mapping[str, Tensor]) -> None:
@@ -97,6 +105,21 @@ def _complete(kind: Any, config: Mapping[str, Any], held: Mapping[str, Tensor]) 
         shape = tuple(getattr(value, "quant_shape", value.shape))
         if shape != tuple(own[name].shape):
             raise ValueError(f"{name} is {list(shape)}, and the model's is {list(own[name].shape)}")
+
+
+def _unpacked(kind: Any, config: Mapping[str, Any], held: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, of which only the weights of linear layers are still packed: others are used as they lie there. Nor
+    are those packed that stay in fp32."""
+    from diffusers.quantizers.gguf.utils import dequantize_gguf_tensor
+
+    kept = tuple(kind._keep_in_fp32_modules or ())
+    linear = {
+        f"{name}.weight"
+        for name, module in _meta(kind, config).named_modules()
+        if isinstance(module, torch.nn.Linear) and not any(part in kept for part in name.split("."))
+    }
+    unpack: Any = dequantize_gguf_tensor
+    return {name: value if name in linear else unpack(value) for name, value in held.items()}
 
 
 def _plain(kind: Any, config: Mapping[str, Any], held: Mapping[str, Tensor], dtype: torch.dtype) -> Any:

@@ -305,7 +305,7 @@ def save_hunyuan_like(folder: Path, *, from_image: bool = False, seed: int = 0) 
     return folder
 
 
-def save_mochi_like(folder: Path, *, inverted: bool = True, seed: int = 0) -> Path:
+def save_mochi_like(folder: Path, *, inverted: bool = True, layers: int = 2, seed: int = 0) -> Path:
     """Write a tiny Mochi 1: the real compression, 6x8x8 and 12 channels; its scheduler inverted as the real one is."""
     torch.manual_seed(seed)
     vae = AutoencoderKLMochi(
@@ -321,7 +321,7 @@ def save_mochi_like(folder: Path, *, inverted: bool = True, seed: int = 0) -> Pa
         patch_size=2,
         num_attention_heads=2,
         attention_head_dim=8,
-        num_layers=2,
+        num_layers=layers,
         pooled_projection_dim=16,
         in_channels=12,
         qk_norm="rms_norm",
