@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from filmforge.language.checking import Checking
 from filmforge.language.film import Character, Film, LoraFile, Scene, Shot, Style
-from filmforge.language.models import FAMILIES, Model, Upscale
+from filmforge.language.models import FAMILIES, Model, Upscale, WeightsFile
 from filmforge.language.prompt import characters_in
 from filmforge.language.reading import Path
 from filmforge.language.scalars import Size, written_duration, written_rate
@@ -94,6 +94,8 @@ def _check_settings(checking: Checking, path: Path, model: Model, facts: Facts) 
         checking.fail(
             (*path, "guidance_low"), f"{model.use} has one expert; declare `guidance`, and remove this line"
         )
+    if isinstance(model.weights, WeightsFile):
+        _check_weights_file(checking, (*path, "weights"), model.weights, model, facts)
     if model.lora is not None:
         _check_lora(checking, (*path, "lora"), model, facts)
     if model.upscale is not None:
@@ -107,6 +109,22 @@ def _check_settings(checking: Checking, path: Path, model: Model, facts: Facts) 
             (*path, "guidance" if model.guidance is not None else "guidance_low"),
             f"guidance {high:g} at high noise and {low:g} at low: with one of them at 1 or less, no guidance "
             "would act at all; give both above 1, or both at most 1",
+        )
+
+
+def _check_weights_file(
+    checking: Checking, path: Path, weights: WeightsFile, model: Model, facts: Facts
+) -> None:
+    if facts.id in ("animatic", "comfyui"):
+        checking.fail(path, f"{facts.id} has no weights to name a file of; remove the line")
+    elif not weights.files:
+        checking.fail((*path, "file"), "names no file; write a path, or `high`, `low` or both")
+    elif facts.boundary is None and None not in weights.files:
+        checking.fail((*path, "file"), f"{model.use} has one expert; give one file: `file: FILE`")
+    elif facts.boundary is not None and None in weights.files:
+        checking.fail(
+            (*path, "file"),
+            f"{model.use} has two experts; name the file of each: `file: {{high: FILE, low: FILE}}`",
         )
 
 

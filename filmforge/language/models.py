@@ -35,6 +35,8 @@ def _or_installed(given: Any, check: ValidatorFunctionWrapHandler) -> Any:
         raise
 
 
+Expert = Literal["high", "low"]
+"""What a film calls the two experts of a model, by the noise that each works at."""
 Precision = Literal["bf16", "fp16", "fp32", "fp8", "int8", "nf4"]
 
 
@@ -66,9 +68,6 @@ class ExpertFiles(Part):
 
 def _path_or_experts(given: Any) -> str:
     return "<by expert>" if isinstance(given, (dict, ExpertFiles)) else "<path>"
-
-
-Expert = Literal["high", "low"]
 
 
 class ModelLora(Part):
@@ -114,6 +113,14 @@ class WeightsFile(Part):
         default=None,
         description="where all else is from: a hub id or a folder; the family's official weights when absent",
     )
+
+    @property
+    def files(self) -> dict[Expert | None, str]:
+        """The files by the expert that each is; None where the model has one."""
+        if isinstance(self.file, str):
+            return {None: self.file}
+        found: dict[Expert | None, str | None] = {"high": self.file.high, "low": self.file.low}
+        return {expert: path for expert, path in found.items() if path is not None}
 
 
 def _text_or_file(given: Any) -> str:

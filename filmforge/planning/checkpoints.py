@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from filmforge.errors import FilmError, Problem, WeightsError
-from filmforge.language.models import Model, WeightsFile
+from filmforge.language.models import Model
 from filmforge.video_models.checkpoint import (
     EXPERTS,
     Checkpoint,
@@ -38,32 +38,18 @@ def named_in(declared: Model, name: str, facts: Facts, beside: Path, refused: Re
     if weights is None or (isinstance(weights, str) and not is_one_file(weights, beside)):
         return Named(weights)
     if isinstance(weights, str):
-        given: dict[str | None, tuple[str, str]] = {None: (weights, where)}
-        base = None
-    else:
-        given, base = _given(weights, f"{where}.file"), weights.base
-        if base is not None and is_one_file(base, beside):
-            raise FilmError([refused(f"{where}.base", "`base` is a hub id or a folder, not a file")])
-    if not given:
-        raise FilmError([refused(f"{where}.file", "names no file; write a path, or `high`, `low` or both")])
-    if facts.boundary is not None and None in given:
-        files = "`weights: {file: {high: FILE, low: FILE}}`"
-        raise FilmError([refused(given[None][1], f"{facts.id} has two experts: name the file of each: {files}")])
-    if facts.boundary is None and None not in given:
-        raise FilmError([refused(f"{where}.file", f"{facts.id} has one expert; give one file: `file: FILE`")])
-    return Named(base, {EXPERTS[expert]: source for expert, source in given.items()})
+        if facts.boundary is not None:
+            files = "`weights: {file: {high: FILE, low: FILE}}`"
+            raise FilmError([refused(where, f"{facts.id} has two experts; name the file of each: {files}")])
+        return Named(None, {EXPERTS[None]: (weights, where)})
+    base = weights.base
+    if base is not None and is_one_file(base, beside):
+        raise FilmError([refused(f"{where}.base", "`base` is a hub id or a folder, not a file")])
+    at = {expert: f"{where}.file.{expert}" if expert else f"{where}.file" for expert in weights.files}
+    return Named(base, {EXPERTS[expert]: (path, at[expert]) for expert, path in weights.files.items()})
 
 
-def _given(weights: WeightsFile, where: str) -> dict[str | None, tuple[str, str]]:
-    if isinstance(weights.file, str):
-        return {None: (weights.file, where)}
-    found = {"high": weights.file.high, "low": weights.file.low}
-    return {expert: (path, f"{where}.{expert}") for expert, path in found.items() if path is not None}
-
-
-def found_files(
-    named: Named, facts: Facts, beside: Path, refused: Refused
-) -> dict[str, Checkpoint]:
+def found_files(named: Named, facts: Facts, beside: Path, refused: Refused) -> dict[str, Checkpoint]:
     """The file of each component. FilmError where one is there and is not one; WeightsError where one is not there."""
     found: dict[str, Checkpoint] = {}
     for component, (source, where) in named.files.items():

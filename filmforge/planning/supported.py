@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from filmforge.errors import Problem
 from filmforge.language.load import Loaded
@@ -18,14 +18,22 @@ def unsupported(loaded: Loaded, models: Iterable[ResolvedModel], steps: Iterable
 
     `models` are those that render or train something in this plan, `steps` what it would do.
     """
-    planned = list(steps)
-    found = [*_found(loaded, models), *_untrained(planned), *_unmeasured(planned)]
+    planned, used = list(steps), list(models)
+    packed = {model.name for model in used if model.weights.gguf}
+    found = [*_found(loaded, used), *_untrained(planned, packed), *_unmeasured(planned)]
     return [loaded.problem(where, message) for where, message in found]
 
 
-def _untrained(steps: Iterable[Step]) -> Iterator[tuple[str, str]]:
+def _untrained(steps: Iterable[Step], packed: Collection[str]) -> Iterator[tuple[str, str]]:
     for step in steps:
-        if step.kind == "lora" and step.params["model"]["precision"] not in UNQUANTIZED:
+        if step.kind == "lora" and step.subject.partition("@")[2] in packed:
+            who, _, model = step.subject.partition("@")
+            yield (
+                f"models.{model}.weights",
+                f"no LoRA can be trained on a GGUF, whose weights are quantized; '{who}' needs `weights` in safetensors "
+                "to learn on, or `lora: {file: ...}` made elsewhere",
+            )
+        elif step.kind == "lora" and step.params["model"]["precision"] not in UNQUANTIZED:
             _, _, model = step.subject.partition("@")
             yield (
                 f"models.{model}.precision",
@@ -57,6 +65,12 @@ def _found(loaded: Loaded, models: Iterable[ResolvedModel]) -> Iterator[tuple[st
             yield where, model.facts.unfinished
         elif wrong := quantizing.missing(model.facts.id, model.precision):
             yield f"{where}.precision", wrong
+        elif model.weights.gguf and model.precision not in UNQUANTIZED:
+            yield (
+                f"{where}.precision",
+                f"a GGUF is quantized already, and is not made {model.precision}; declare bf16, fp16 or fp32, in which it "
+                "is computed",
+            )
         elif wrong := kernels.missing(model.settings.get(kernels.ATTENTION, "native")):
             yield f"{where}.attention", wrong
     if film.store is not None:

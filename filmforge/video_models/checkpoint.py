@@ -176,7 +176,10 @@ _BEYOND = (
     ("vace_", "a Wan VACE, which is steered by further pictures"),
     ("face_adapter", "a Wan Animate, which is steered by a performer"),
     ("img_emb.", "a Wan 2.1 of image to video, which looks at the picture through CLIP"),
-    ("condition_embedder.image_embedder.", "a Wan 2.1 of image to video, which looks at the picture through CLIP"),
+    (
+        "condition_embedder.image_embedder.",
+        "a Wan 2.1 of image to video, which looks at the picture through CLIP",
+    ),
 )
 
 
@@ -201,7 +204,9 @@ def misfit(checkpoint: Checkpoint, facts: Facts, config: Mapping[str, Any]) -> s
             what = "a LoRA; declare it as the model's `lora`"
         return f"holds {what}, and {facts.id} has one of {own.title}"
     for sign, theirs in _BEYOND:
-        if any(name.startswith(sign) or f".{sign}" in name for name in shapes) and not config.get("image_dim"):
+        if any(name.startswith(sign) or f".{sign}" in name for name in shapes) and not config.get(
+            "image_dim"
+        ):
             return f"holds {theirs}, and {facts.id} is none"
     ours, theirs_are = _expected(own, config), _measures(own, shapes)
     if wrong := {name for name, value in ours.items() if theirs_are.get(name, value) != value}:
@@ -257,4 +262,3 @@ def digest_with(base: str, files: Mapping[str, str]) -> str:
     for name in sorted(files):
         total.update(f"{name}\0{files[name]}\n".encode())
     return total.hexdigest()
-

@@ -19,9 +19,7 @@ from filmforge.video_models import runtime
 from filmforge.video_models.checkpoint import names_inside, read_checkpoint
 
 
-def load(
-    kind: Any, folder: Path, file: Path, dtype: torch.dtype, where: str, how: Mapping[str, Any]
-) -> Any:
+def load(kind: Any, folder: Path, file: Path, dtype: torch.dtype, where: str, how: Mapping[str, Any]) -> Any:
     """A model of the class `kind`, configured as `folder`/config.json says, with the weights of `file`, on the CPU.
 
     `dtype` is what it computes in; a GGUF stays as small as it is, and each weight is unpacked when it is used. `how` is

@@ -93,7 +93,9 @@ def find(
     return _in_hub_cache(facts, source, revision or facts.revision or "main", without, hasher)
 
 
-def digest_of(folder: Path, *, without: Collection[str] = (), hasher: Callable[[Path], str] = sha256_of) -> str:
+def digest_of(
+    folder: Path, *, without: Collection[str] = (), hasher: Callable[[Path], str] = sha256_of
+) -> str:
     """SHA-256 over the names and digests of the files that decide pictures, in order of name.
 
     These are `model_index.json` and, in the folders of its components, configurations, safetensors and
@@ -160,9 +162,7 @@ def _in_hub_cache(
     return Weights(facts.id, folder, repo, commit, _checked(facts, folder, without, hasher).digest)
 
 
-def _checked(
-    facts: Facts, folder: Path, without: Collection[str], hasher: Callable[[Path], str]
-) -> Weights:
+def _checked(facts: Facts, folder: Path, without: Collection[str], hasher: Callable[[Path], str]) -> Weights:
     missing = _missing(folder, without)
     if missing:
         raise WeightsError(f"{facts.id}: {folder} {missing}")
