@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import diffusers
 import torch
 from torch import Tensor
 
@@ -33,12 +34,11 @@ def load(kind: Any, folder: Path, file: Path, dtype: torch.dtype, where: str, ho
         _complete(kind, config, held)
         if not gguf and not how:
             return _plain(kind, config, held, dtype)
-        from diffusers import GGUFQuantizationConfig
-
         quantized: Mapping[str, Any] = how
         if gguf:
             held = _unpacked(kind, config, held)
-            quantized = {"quantization_config": GGUFQuantizationConfig(compute_dtype=dtype)}
+            packing: Any = diffusers.GGUFQuantizationConfig
+            quantized = {"quantization_config": packing(compute_dtype=dtype)}
         with runtime.warnings_are_errors(WeightsError, where):
             return kind.from_single_file(
                 held, config=str(folder), torch_dtype=dtype, local_files_only=True, **quantized
@@ -82,7 +82,8 @@ def _converted(kind: Any, config: Mapping[str, Any], held: dict[str, Tensor]) ->
     name = _get_single_file_loadable_mapping_class(kind)  # type: ignore[no-untyped-call]
     if name is None:
         return held
-    convert = SINGLE_FILE_LOADABLE_CLASSES[name]["checkpoint_mapping_fn"]
+    classes: Any = SINGLE_FILE_LOADABLE_CLASSES
+    convert = classes[name]["checkpoint_mapping_fn"]
     try:
         converted: dict[str, Tensor] = convert(checkpoint=dict(held), config=config)
     except KeyError as error:

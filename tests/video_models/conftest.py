@@ -27,6 +27,15 @@ def big_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_5b_like(tmp_path_factory.mktemp("5b"))
 
 
+@pytest.fixture(scope="session")
+def five(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny 5B whose matrices are whole blocks of GGUF's types."""
+    from tests.video_models.one_file import wide
+    from tests.video_models.tiny import save_5b_like
+
+    return wide(save_5b_like(tmp_path_factory.mktemp("five")))
+
+
 def load(family: str, folder: Path, **how: Any) -> Any:
     """A tiny model on the processor and one thread: more threads only wait for one another."""
     facts = facts_of(family)

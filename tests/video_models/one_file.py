@@ -6,9 +6,11 @@ neither is how diffusers converts a whole checkpoint.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -94,3 +96,34 @@ def write_gguf(path: Path, held: Mapping[str, Tensor], kind: str = "Q8_0") -> Pa
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+def wide(folder: Path) -> Path:
+    """A tiny Wan with transformers 32 wide, so that its matrices are whole blocks of GGUF's types."""
+    import diffusers
+
+    for part in folder.glob("transformer*"):
+        config = json.loads((part / "config.json").read_text()) | {"attention_head_dim": 16}
+        torch.manual_seed(len(part.name))
+        kind: Any = diffusers.WanTransformer3DModel
+        kind.from_config(config).save_pretrained(part)
+    return folder
+
+
+def film_of(folder: Path, family: str, models: dict[str, str], more: str = "", shot: str = "") -> Path:
+    """A film with one shot for each of `models`, alike but for the weights."""
+    film = folder / "film.yaml"
+    lines = "".join(
+        f"  {name}: {{use: {family}, precision: fp32, steps: 2, {weights}{more}}}\n"
+        for name, weights in models.items()
+    )
+    shots = "".join(
+        f'      - {{id: {name}, prompt: "a red ball", lasts: 5f, seed: 1, model: {name}{shot}}}\n'
+        for name in models
+    )
+    film.write_text(
+        f"filmforge: 1\nsize: 64x32\nmodels:\n{lines}model: {next(iter(models))}\nscenes:\n  - id: a\n"
+        f"    shots:\n{shots}",
+        encoding="utf-8",
+    )
+    return film

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from filmforge.errors import WeightsError
+from filmforge.video_models.checkpoint import find_checkpoint, is_one_file
 from filmforge.video_models.facts import facts_of
 from filmforge.video_models.weights import digest_of, find, sha256_of
 
@@ -146,20 +147,19 @@ def test_weights_that_are_not_here_can_still_be_planned_for(hub: Path, tmp_path:
     assert find(FIVE, None, None, tmp_path).folder is None
 
 
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("./wan.safetensors", "a single file, which is not read yet"),
-        ("../wan-Q4_K_M.gguf", "GGUF, which is not read yet"),
-        ("wan.ckpt", "a pickle, which can run code and is never read"),
-        ("/models/wan.pt", "a pickle, which can run code and is never read"),
-    ],
-)
-def test_one_file(name: str, said: str, tmp_path: Path) -> None:
-    """Said to be what it is, with what to do; a folder may have such a name."""
-    with pytest.raises(WeightsError, match=said):
-        find(FIVE, name, None, tmp_path)
+@pytest.mark.parametrize("name", ["wan.ckpt", "/models/wan.pt", "../wan.bin"])
+def test_a_pickle(name: str, tmp_path: Path) -> None:
+    """It is never read, wherever it is, and whether or not it is there."""
+    assert is_one_file(name, tmp_path)
+    with pytest.raises(WeightsError, match="a pickle, which can run code and is never read"):
+        find_checkpoint(FIVE, name, tmp_path)
+
+
+def test_a_folder_may_have_the_name_of_a_file(tmp_path: Path) -> None:
+    """What it is decides, not what it is called."""
     (tmp_path / "a.gguf").mkdir()
+    assert not is_one_file("a.gguf", tmp_path)
+    assert is_one_file("b.gguf", tmp_path)
     with pytest.raises(WeightsError, match=r"model_index\.json"):
         find(FIVE, "a.gguf", None, tmp_path)
 
