@@ -26,6 +26,8 @@ TITLES = {
     "targets": "Which modules a LoRA is put on",
     "dora": "Formats that are read in part",
     "start": "First frames that are given",
+    "second": "The second pass of LTX-Video",
+    "files": "Transformers from one file",
 }
 
 _INTRODUCTION = """# Traps

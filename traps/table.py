@@ -19,9 +19,13 @@ _A14B = "tests/video_models/test_wan_a14b.py"
 _HUNYUAN = "tests/video_models/test_hunyuan.py"
 _MOCHI = "tests/video_models/test_mochi.py"
 _LTX = "tests/video_models/test_ltx.py"
+_SECOND = "tests/video_models/test_ltx_upscale.py"
+_SINGLE = "tests/video_models/test_single_file.py"
 
 _LOADING = "filmforge/video_models/loras.py"
 _TRAINING = "filmforge/lora/train.py"
+_UPSCALING = "filmforge/video_models/ltx_upscale.py"
+_ONE_FILE = "filmforge/video_models/single_file.py"
 
 _ALPHA = (
     put(
@@ -546,8 +550,8 @@ _PRECISION = (
         "the whole transformer is cast, and what diffusers keeps in fp32 with it (5B)",
         (
             "filmforge/video_models/model.py",
-            "**how).requires_grad_(False).eval()\n            quantizing",
-            "**how).requires_grad_(False).eval().to(self.dtype)\n            quantizing",
+            "how).requires_grad_(False).eval()\n            quantizing",
+            "how).requires_grad_(False).eval().to(self.dtype)\n            quantizing",
         ),
         f"{_WAN}::TestLoad::test_parts_stay_in_the_precision_they_need",
     ),
@@ -556,10 +560,26 @@ _PRECISION = (
         "the whole transformer is cast (A14B, both experts)",
         (
             "filmforge/video_models/model.py",
-            "**how).requires_grad_(False).eval()\n            quantizing",
-            "**how).requires_grad_(False).eval().to(self.dtype)\n            quantizing",
+            "how).requires_grad_(False).eval()\n            quantizing",
+            "how).requires_grad_(False).eval().to(self.dtype)\n            quantizing",
         ),
         f"{_A14B}::test_sensitive_modules_stay_in_fp32",
+    ),
+    put(
+        "11",
+        "a transformer from one file is cast whole, as from_single_file casts it",
+        (
+            _ONE_FILE,
+            'value.to(torch.float32 if any(part in kept for part in name.split(".")) else dtype)',
+            "value.to(dtype)",
+        ),
+        f"{_SINGLE}::TestLoading::test_precisions_are_the_folder_s",
+    ),
+    put(
+        "11",
+        "what of a GGUF stays in fp32 is left packed, and computed in the declared precision",
+        (_ONE_FILE, ' and not any(part in kept for part in name.split("."))', ""),
+        f"{_SINGLE}::TestLoading::test_types_of_gguf[Q8_0]",
     ),
     put(
         "11",
@@ -726,8 +746,95 @@ _DIFFUSERS = (
     ),
 )
 
+_SECOND_PASS = (
+    put(
+        "second",
+        "LTX's second pass begins at strength 1, where diffusers forgets the latents that it is given",
+        (_UPSCALING, "return SecondPass(levels, 0.999)", "return SecondPass(levels, 1.0)"),
+        f"{_SECOND}::test_distilled",
+    ),
+    put(
+        "second",
+        "the strength of the second pass is not told to the pipeline",
+        ("filmforge/video_models/ltx.py", '                "denoise_strength": second.strength,\n', ""),
+        f"{_SECOND}::test_as_diffusers_does_it",
+    ),
+    put(
+        "second",
+        "the second pass is not given the enlarged latents, and makes a clip of its own",
+        ("filmforge/video_models/ltx.py", '                "latents": latents,\n', ""),
+        f"{_SECOND}::test_the_first_pass_counts",
+    ),
+    put(
+        "second",
+        "the second pass is sampled at the noise levels of the first",
+        ("filmforge/video_models/ltx.py", '                "timesteps": list(second.levels),\n', ""),
+        f"{_SECOND}::test_as_diffusers_does_it",
+    ),
+    put(
+        "second",
+        "the latents between the passes are not brought to the statistics of the first (distilled weights)",
+        (_UPSCALING, 'adain_factor=float(upscale.get("adain", 0.0))', "adain_factor=0.0"),
+        f"{_SECOND}::test_distilled",
+    ),
+    put(
+        "second",
+        "the latents between the passes are not tone-mapped (0.9.8 distilled)",
+        (
+            _UPSCALING,
+            'tone_map_compression_ratio=float(upscale.get("tone_map", 0.0))',
+            "tone_map_compression_ratio=0.0",
+        ),
+        f"{_SECOND}::test_distilled",
+    ),
+    put(
+        "second",
+        "the first pass has the full size, and the second twice that",
+        ("filmforge/video_models/ltx.py", "ltx_upscale.half(size), on_step", "size, on_step"),
+        f"{_SECOND}::test_as_diffusers_does_it",
+    ),
+    put(
+        "second",
+        "pictures that a shot starts and ends with are given to the first pass alone",
+        (
+            "filmforge/video_models/ltx.py",
+            "arguments, pictures, size, on_step, taken, before=steps",
+            "arguments, (None, None), size, on_step, taken, before=steps",
+        ),
+        f"{_SECOND}::test_given_frames",
+    ),
+)
+
+_FILES = (
+    put(
+        "files",
+        "a tensor of a file that has no place in the model is passed over, as diffusers passes it over",
+        (_ONE_FILE, "if spare := sorted(held.keys() - own.keys()):", "if spare := ():"),
+        f"{_SINGLE}::TestLoading::test_every_tensor_has_its_place",
+    ),
+    put(
+        "files",
+        "a tensor that a file lacks is left empty",
+        (_ONE_FILE, "if lacking := sorted(own.keys() - held.keys()):", "if lacking := ():"),
+        f"{_SINGLE}::TestLoading::test_every_tensor_has_its_place",
+    ),
+    put(
+        "files",
+        "a Wan in diffusers' names is converted once more, which exchanges two norms of each block",
+        (_ONE_FILE, "if known == len(own):", "if False:"),
+        (_ONE_FILE, "return converted if len(own & converted.keys()) > known else held", "return converted"),
+        f"{_SINGLE}::TestLoading::test_types_of_gguf[F16]",
+    ),
+    put(
+        "files",
+        "the file of a transformer has no part in the key",
+        ("filmforge/video_models/checkpoint.py", 'f"{name}\\0{files[name]}\\n"', 'f"{name}\\n"'),
+        "tests/video_models/test_checkpoint.py::TestKeys::test_the_file_counts_by_content",
+    ),
+)
+
 TRAPS: tuple[PutBack, ...] = (
     *_ALPHA, *_PREFIX, *_EXPERTS, *_VELOCITY, *_TEXT, *_NORMALISATION, *_LTX_TRAPS, *_RATES, *_PRECISION, *_KEYS,
-    *_DIFFUSERS,
+    *_DIFFUSERS, *_SECOND_PASS, *_FILES,
 )  # fmt: skip
 """In the order of their numbers; those with names are what diffusers does to whoever does not look."""

@@ -14,6 +14,7 @@ from filmforge.errors import WeightsError
 from filmforge.video_models import ltx_upscale, runtime
 from filmforge.video_models.facts import facts_of
 from filmforge.video_models.model import VideoModel
+from filmforge.video_models.sampling import cover
 from tests.video_models import tiny
 from tests.video_models.test_from_the_command_line import renders, run
 from tests.video_models.test_ltx import NEGATIVE, PROMPT, load, settings
@@ -40,7 +41,14 @@ def upscale(folder: Path, **changes: Any) -> dict[str, Any]:
     return {"steps": STEPS, "strength": STRENGTH, "folder": folder} | changes
 
 
-def by_hand(folder: Path, upscaler: Path, levels: list[float], strength: float, **up: float) -> Any:
+def by_hand(
+    folder: Path,
+    upscaler: Path,
+    levels: list[float],
+    strength: float,
+    start: np.ndarray | None = None,
+    **up: float,
+) -> Any:
     """Two passes of diffusers' pipelines with its upscaler between them, as its documentation has them."""
     import diffusers
     from diffusers.pipelines.ltx.modeling_latent_upsampler import LTXLatentUpsamplerModel
@@ -58,10 +66,17 @@ def by_hand(folder: Path, upscaler: Path, levels: list[float], strength: float, 
     with runtime.determined(1), torch.random.fork_rng():
         # As a list: the tensor that the pipeline would make itself is not one that NumPy likes.
         two = (linear_quadratic_schedule(2) * 1000).tolist()  # type: ignore[no-untyped-call]
-        first = pipeline(**common, width=64, height=32, timesteps=two).frames
+        given = [{} if start is None else {"image": cover(start, size)} for size in ((64, 32), (128, 64))]
+        first = pipeline(**common, **given[0], width=64, height=32, timesteps=two).frames
         large = between(latents=first, width=128, height=64, output_type="latent", **up).frames
         return pipeline(
-            **common, width=128, height=64, latents=large, denoise_strength=strength, timesteps=levels
+            **common,
+            **given[1],
+            width=128,
+            height=64,
+            latents=large,
+            denoise_strength=strength,
+            timesteps=levels,
         ).frames
 
 
@@ -104,14 +119,18 @@ def test_the_first_pass_counts(model: VideoModel, upscaler: Path) -> None:
     assert (made[0.1] - large).abs().mean() < (made[0.9] - large).abs().mean()
 
 
-def test_given_frames(model: VideoModel, upscaler: Path) -> None:
-    """Both passes are given them, each at its size."""
+def test_given_frames(model: VideoModel, folder: Path, upscaler: Path) -> None:
+    """Both passes are given them, each at its size: to the bit as diffusers does it."""
+    from diffusers.pipelines.ltx.pipeline_ltx_condition import linear_quadratic_schedule
+
+    levels = (linear_quadratic_schedule(STEPS) * 1000).tolist()  # type: ignore[no-untyped-call]
     start = np.full((90, 160, 3), 200, np.uint8)
     plain = settings(model, size=(128, 64))
     alone = model.sample(**plain, upscale=upscale(upscaler))["latents"]  # type: ignore[call-arg]
     began = model.sample(**plain, start=start, upscale=upscale(upscaler))["latents"]  # type: ignore[call-arg]
     both = model.sample(**plain, start=start, end=start // 2, upscale=upscale(upscaler))["latents"]  # type: ignore[call-arg]
     assert not began.equal(alone) and not both.equal(began)
+    assert began.equal(by_hand(folder, upscaler, levels, STRENGTH, start))
 
 
 @pytest.mark.parametrize("broken", ["another", "none"])
