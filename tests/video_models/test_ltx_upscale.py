@@ -106,8 +106,8 @@ def test_distilled(model: VideoModel, folder: Path, upscaler: Path) -> None:
 
 
 def test_the_first_pass_counts(model: VideoModel, upscaler: Path) -> None:
-    """The second goes on from it: at less strength it is nearer to what was enlarged. (diffusers forgets the latents that
-    it is given at strength 1.)"""
+    """The second goes on from it: another first pass is another second one, and at less strength it is nearer to what was
+    enlarged. (diffusers forgets the latents that it is given at strength 1.)"""
     made = {
         strength: model.sample(  # type: ignore[call-arg]
             **settings(model, size=(128, 64)), upscale=upscale(upscaler, steps=10, strength=strength)
@@ -116,6 +116,9 @@ def test_the_first_pass_counts(model: VideoModel, upscaler: Path) -> None:
     }
     first = model.sample(**settings(model))["latents"]
     large = ltx_upscale.enlarged(model, first, upscale(upscaler), (128, 64))  # type: ignore[arg-type]
+    other = settings(model, size=(128, 64), steps=3)
+    gentle = upscale(upscaler, steps=10, strength=0.1)
+    assert not model.sample(**other, upscale=gentle)["latents"].equal(made[0.1])  # type: ignore[call-arg]
     assert (made[0.1] - large).abs().mean() < (made[0.9] - large).abs().mean()
 
 
