@@ -35,7 +35,8 @@ FIGURES = (
     5.0  # how much more an error counts where a player is: they are a tenth of the picture, and the story
 )
 BATCH = {1: 64, 3: 24, 5: 16, 7: 12}
-TWINS = 0.5  # share of the steps on clips that take them two by two
+TWINS = 0.7  # share of the steps on clips that take them two by two
+BETWEEN = 2.0  # how much what twins' errors differ in counts beside the errors themselves
 KINDS = ("stills", "clips", "longs", "twins")
 PLAIN = (
     "patch_embedding",
@@ -168,6 +169,7 @@ def train(
     exported = spent
     shown: dict[int, list[float]] = {1: [], 3: [], 5: [], 7: []}
     on_figures: list[float] = []
+    between: list[float] = []  # of what tells twins apart, the share that is not drawn: 1 where nothing is
     while spent < minutes * 60:
         done = spent / (minutes * 60)
         rate = peak * min(1.0, (step + 1) / 80) * min(1.0, (1 - done) / 0.6)
@@ -175,7 +177,7 @@ def train(
             for group in o.param_groups:
                 group["lr"] = max(rate, 1e-6) * (MATRICES if group["matrix"] else 1.0)
         roll = shared.random()
-        stills = 0.92 if done < 0.3 else 0.35
+        stills = 0.92 if done < 0.3 else 0.3
         spare = (roll - stills) / (1 - stills)  # 0..1 for a step on clips
         length = 1 if spare < 0 else 3 if spare < 0.25 else 5 if spare < 0.75 else 7
         if not library.latents["clips"] or (length == 7 and not library.latents["longs"]):
@@ -203,11 +205,17 @@ def train(
         with torch.autocast(where.type, torch.bfloat16, enabled=half):
             words = encode(reader, ids, mask)
             v = painter(noisy, time_of, words, return_dict=False)[0]
-        error = (v.float() - (noise - x)).square()
+        off = v.float() - (noise - x)
+        error = off.square()
         weight = 1 + (FIGURES - 1) * figures
         if given:
             error, weight = error[:, :, 1:], weight[:, :, 1:]
         loss = (error * weight).mean() / weight.mean()
+        if twins:
+            loss = loss + BETWEEN * (off[::2] - off[1::2]).square().mean()
+            between.append(
+                float((off[::2] - off[1::2]).detach().square().mean() / (x[::2] - x[1::2]).square().mean())
+            )
         for o in optimisers:
             o.zero_grad(set_to_none=True)
         loss.backward()
@@ -225,13 +233,14 @@ def train(
         if not given:
             shown[length].append(float(error.detach().mean()))
             on_figures.append(float((error.detach().mean(1, keepdim=True) * figures).sum() / figures.sum()))
-        if step % 50 == 0 and RANK == 0:
+        if step % 20 == 0 and RANK == 0:
             text = " ".join(f"T{k} {np.mean(v):.3f}" for k, v in shown.items() if v)
             print(
-                f"painter {step} {spent / 60:.1f} min {text} figures {np.mean(on_figures):.3f} rate {rate:.2e}",
+                f"painter {step} {spent / 60:.1f} min {text} figures {np.mean(on_figures):.3f} "
+                f"between twins {np.mean(between or [1]):.3f} rate {rate:.2e}",
                 flush=True,
             )
-            shown, on_figures = {1: [], 3: [], 5: [], 7: []}, []
+            shown, on_figures, between = {1: [], 3: [], 5: [], 7: []}, [], []
         if spent - exported > export_every * 60 or spent >= minutes * 60:
             exported = spent
             if RANK > 0:
