@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,14 +13,17 @@ from torch import Tensor
 from filmforge.lora.curve import Measured
 from filmforge.video_models import tensors
 
-FORMAT = "filmforge.checkpoint/2"
+FORMAT = "filmforge.checkpoint/3"
+_ASIDE = "b"
+"""What the names of weights put aside begin with; the step follows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """The state after `step` steps: by parameter name, weights and AdamW's two moments; every loss so far.
 
-    `measured` are the held-out losses so far, and `best` the weights to be kept by them; both empty where none are.
+    `measured` is what was found on the held-out photos so far, and `aside` the weights, by their steps, that are or may
+    yet be kept by that; both empty where none are.
     """
 
     step: int
@@ -28,16 +32,17 @@ class Checkpoint:
     second: Mapping[str, Tensor]
     losses: tuple[float, ...]
     measured: tuple[Measured, ...] = ()
-    best: Mapping[str, Tensor] = field(default_factory=dict)
+    aside: Mapping[int, Mapping[str, Tensor]] = field(default_factory=dict)
 
 
 def save(scratch: Path, identity: str, checkpoint: Checkpoint) -> None:
     """Write a checkpoint of the training `identity` whole, then remove the older ones."""
     held = {"losses": torch.tensor(checkpoint.losses, dtype=torch.float64)}
     if checkpoint.measured:
-        rows = [[m.step, *m.losses] for m in checkpoint.measured]
+        rows = [[m.step, math.nan if m.near is None else m.near, *m.losses] for m in checkpoint.measured]
         held["measured"] = torch.tensor(rows, dtype=torch.float64)
-    parts = {"w": checkpoint.weights, "m": checkpoint.first, "v": checkpoint.second, "b": checkpoint.best}
+    parts = {"w": checkpoint.weights, "m": checkpoint.first, "v": checkpoint.second}
+    parts |= {f"{_ASIDE}{step}": values for step, values in checkpoint.aside.items()}
     for part, values in parts.items():
         held |= {f"{part}.{name}": value for name, value in values.items()}
     path = scratch / f"checkpoint-{checkpoint.step:08}.safetensors"
@@ -55,16 +60,17 @@ def latest(scratch: Path, identity: str) -> Checkpoint | None:
             if said.get("format") != FORMAT or said.get("identity") != identity:
                 continue
             held = tensors.load(path)
-            parts = {
-                part: {name[2:]: value for name, value in held.items() if name.startswith(f"{part}.")}
-                for part in ("w", "m", "v", "b")
-            }
-            losses = tuple(held["losses"].tolist())
-            rows = held["measured"].tolist() if "measured" in held else []
-            measured = tuple(Measured(int(row[0]), tuple(row[1:])) for row in rows)
-            return Checkpoint(
-                int(said["step"]), parts["w"], parts["m"], parts["v"], losses, measured, parts["b"]
+            losses = tuple(held.pop("losses").tolist())
+            rows = held.pop("measured").tolist() if "measured" in held else []
+            measured = tuple(
+                Measured(int(row[0]), tuple(row[2:]), None if math.isnan(row[1]) else row[1]) for row in rows
             )
+            parts: dict[str, dict[str, Tensor]] = {}
+            for name, value in held.items():
+                part, _, parameter = name.partition(".")
+                parts.setdefault(part, {})[parameter] = value
+            aside = {int(part[1:]): values for part, values in parts.items() if part.startswith(_ASIDE)}
+            return Checkpoint(int(said["step"]), parts["w"], parts["m"], parts["v"], losses, measured, aside)
         except (OSError, KeyError, ValueError):
             continue
     return None

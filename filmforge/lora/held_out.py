@@ -6,6 +6,7 @@ It is measured at fixed noise and fixed noise levels, so that it differs by the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -26,6 +27,7 @@ _MOST_TIMES = 20
 _FEWEST_TIMES = 3
 _COST = 0.02
 """The share of a training's time that measuring may take."""
+_QUARTERS = 4
 _STEP_IN_FORWARDS = 3
 """What a training step costs for each of its items, in predictions: one of them, and its gradient twice that."""
 
@@ -52,6 +54,15 @@ def times(steps: int, batch: int, items: int) -> tuple[int, ...]:
     affordable = int(_COST * steps * batch * _STEP_IN_FORWARDS / max(_PAIRS, items))
     count = min(steps, max(_FEWEST_TIMES, min(_MOST_TIMES, affordable)))
     return tuple(round(steps * (n + 1) / count) for n in range(count))
+
+
+def drawn_at(due: Sequence[int], steps: int) -> frozenset[int]:
+    """Of the steps after which the loss is measured, those after which pictures are compared too: one each quarter.
+
+    A picture costs as much as a step of training: at each measurement they would take a quarter of the time.
+    """
+    quarters = (steps * n / _QUARTERS for n in range(1, _QUARTERS + 1))
+    return frozenset(next(step for step in due if step >= quarter) for quarter in quarters if due)
 
 
 @torch.no_grad()

@@ -16,6 +16,7 @@ from filmforge.video_models.flow import Objective
 from filmforge.video_models.model import VideoModel
 
 if TYPE_CHECKING:
+    from filmforge.lora.resemblance import Resemblance
     from filmforge.lora.train import TrainSettings
 
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 class Run:
     """The training of one expert: all that its steps need. `within` are the noise levels at which it works.
 
-    `held_out` are items that it is not trained on.
+    `held_out` are items that it is not trained on, and `resemblance` compares what is drawn with their photos.
     """
 
     model: VideoModel
@@ -34,6 +35,7 @@ class Run:
     held_out: tuple[Item, ...]
     settings: TrainSettings
     identity: str
+    resemblance: Resemblance | None = None
 
     def shift(self, latents: Tensor) -> float:
         """The shift of the noise levels for latents [C, T, H, W]."""

@@ -10,8 +10,8 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,12 +21,13 @@ from torch import Tensor
 from filmforge.errors import LoraError
 from filmforge.lora import checkpoints
 from filmforge.lora.batches import batch_of, by_shape, seed_of
-from filmforge.lora.curve import Curve, Measured
+from filmforge.lora.curve import Curve, Measured, may_be_kept
 from filmforge.lora.dataset import read, training_facts
 from filmforge.lora.files import Adapter, write_lora
-from filmforge.lora.held_out import measure, split, times
+from filmforge.lora.held_out import drawn_at, measure, split, times
 from filmforge.lora.losses import Run, group_loss
 from filmforge.lora.preview import write_preview
+from filmforge.lora.resemblance import Resemblance
 from filmforge.video_models import runtime
 from filmforge.video_models.facts import Facts
 from filmforge.video_models.model import VideoModel
@@ -96,6 +97,7 @@ def train(
     out: Path,
     photos: Sequence[str] = (),
     preview: Path | None = None,
+    resemblance: Resemblance | None = None,
     on_step: Callable[[int, int, float], None] | None = None,
     on_curve: OnCurve | None = None,
     checkpoint_seconds: float = 10.0,
@@ -103,7 +105,8 @@ def train(
     """Train a LoRA for `model` on the data set at `dataset` and write it to `out`; how it went, by expert.
 
     From eight photos on, one in ten is held out. The weights kept are those after the step that does best on them
-    (`curve.kept`), without held-out photos the last ones.
+    (`curve.kept`), without held-out photos the last ones. `resemblance` says how like them the pictures are that are
+    drawn by the way, and has a part in that.
     A checkpoint is kept in `scratch` about every `checkpoint_seconds`; a training that was killed goes on
     from the last one and ends with the same bytes. `losses.jsonl` there has a line for each step.
     A model with two experts has each trained for all `steps`, one after the other, each at its own noise levels.
@@ -130,8 +133,8 @@ def train(
             if on_step:
                 on_step(before + step, settings.steps * len(ranges), loss)
 
-        identity = _identity(settings, dataset, expert)
-        run = Run(model, objective, expert, within, own, held_out, settings, identity)
+        identity = _identity(settings, dataset, expert, resemblance)
+        run = Run(model, objective, expert, within, own, held_out, settings, identity, resemblance)
         place = scratch if len(ranges) == 1 else scratch / expert
         trained[expert], curves[expert] = _train_expert(
             run, place, trigger, told, on_curve, checkpoint_seconds
@@ -184,25 +187,25 @@ def _train_expert(
                 transformer.enable_gradient_checkpointing()
             due = times(settings.steps, settings.batch, len(run.held_out))
             if due and not state.measured:
-                state.measured.append(measure(run, transformer, 0))
+                state.measured.append(_measure(run, transformer, 0, due))
             _write_losses(scratch, state, settings)
             if on_curve:
-                on_curve(run.expert, state.curve(settings))
+                on_curve(run.expert, state.curve(run))
             saved = time.monotonic()
             with (scratch / "losses.jsonl").open("a", encoding="utf-8") as lines:
                 for step in range(len(state.losses), settings.steps):
                     value = _step(run, transformer, step, parameters, optimizer)
                     state.losses.append(value)
                     if math.isfinite(value) and step + 1 in due:
-                        state.measured.append(measure(run, transformer, step + 1))
+                        state.measured.append(_measure(run, transformer, step + 1, due))
                         value = value if math.isfinite(state.measured[-1].mean) else math.nan
                     if not math.isfinite(value):
                         raise LoraError(
                             f"{trigger}: the training broke down at step {step + 1}: its loss is no number; "
                             f"declare a learning_rate below {settings.learning_rate:g}"
                         )
-                    if step + 1 in due and state.curve(settings).kept == step + 1:
-                        state.best = {name: p.detach().cpu().clone() for name, p in parameters.items()}
+                    if step + 1 in due:
+                        state.put_aside(run, parameters)
                     lines.write(_line(step, state, settings))
                     lines.flush()
                     if time.monotonic() - saved >= checkpoint_seconds and step + 1 < settings.steps:
@@ -210,28 +213,38 @@ def _train_expert(
                         saved = time.monotonic()
                     on_step(step + 1, value)
                     if on_curve and (step + 1 in due or (step + 1) % max(1, settings.steps // 20) == 0):
-                        on_curve(run.expert, state.curve(settings))
+                        on_curve(run.expert, state.curve(run))
             checkpoints.save(scratch, run.identity, state.checkpoint(parameters, optimizer))
-            final = state.best or {name: p.detach().cpu().clone() for name, p in parameters.items()}
+            curve = state.curve(run)
+            final = state.aside[curve.kept] if due else _copied(parameters)
         finally:
             transformer.disable_gradient_checkpointing()
             if getattr(transformer, "peft_config", None):
                 transformer.unload_lora()
             transformer.requires_grad_(False)
-    return Adapter(config, {_plain(name): value for name, value in final.items()}), state.curve(settings)
+    return Adapter(config, {_plain(name): value for name, value in final.items()}), curve
 
 
 @dataclass(slots=True)
 class _State:
-    """What a training has come to: its losses, and the weights that would be kept if it ended now."""
+    """What a training has come to: its losses, and by steps the weights that are, or may yet be, kept of it."""
 
     losses: list[float]
     measured: list[Measured]
-    best: dict[str, Tensor]
+    aside: dict[int, Mapping[str, Tensor]]
 
-    def curve(self, settings: TrainSettings) -> Curve:
-        rates = (rate_at(step, settings) for step in range(len(self.losses)))
-        return Curve(settings.steps, tuple(self.losses), tuple(rates), tuple(self.measured))
+    def curve(self, run: Run) -> Curve:
+        rates = (rate_at(step, run.settings) for step in range(len(self.losses)))
+        alike = run.resemblance.alike if run.resemblance else None
+        return Curve(run.settings.steps, tuple(self.losses), tuple(rates), tuple(self.measured), alike)
+
+    def put_aside(self, run: Run, parameters: Mapping[str, torch.nn.Parameter]) -> None:
+        """Put the weights aside if they may be kept, and let go of those that may not any more."""
+        alike = run.resemblance.alike if run.resemblance else None
+        wanted = {one.step for one in may_be_kept(self.measured, alike)}
+        self.aside = {step: weights for step, weights in self.aside.items() if step in wanted}
+        if len(self.losses) in wanted:
+            self.aside[len(self.losses)] = _copied(parameters)
 
     def checkpoint(
         self, parameters: dict[str, torch.nn.Parameter], optimizer: torch.optim.Optimizer
@@ -243,8 +256,20 @@ class _State:
             {name: optimizer.state[p]["exp_avg_sq"] for name, p in parameters.items()},
             tuple(self.losses),
             tuple(self.measured),
-            self.best,
+            self.aside,
         )
+
+
+def _copied(parameters: Mapping[str, torch.nn.Parameter]) -> dict[str, Tensor]:
+    return {name: parameter.detach().cpu().clone() for name, parameter in parameters.items()}
+
+
+def _measure(run: Run, transformer: Any, step: int, due: Sequence[int]) -> Measured:
+    """The held-out losses as the weights are and, now and then, how near the pictures are that they draw."""
+    found = measure(run, transformer, step)
+    if run.resemblance is None or step not in {0, *drawn_at(due, run.settings.steps)}:
+        return found
+    return replace(found, near=run.resemblance.near())
 
 
 def _add_adapter(transformer: Any, settings: TrainSettings) -> dict[str, object]:
@@ -312,12 +337,13 @@ def rate_at(step: int, settings: TrainSettings) -> float:
     return settings.learning_rate * (0.1 + 0.45 * (1 + math.cos(math.pi * through)))
 
 
-def _identity(settings: TrainSettings, dataset: Path, expert: str) -> str:
+def _identity(settings: TrainSettings, dataset: Path, expert: str, resemblance: Resemblance | None) -> str:
     """Which training a checkpoint belongs to: its settings and its data, by content; and the expert past the first."""
     with dataset.open("rb") as file:
         data = hashlib.file_digest(file, "sha256").hexdigest()
     of_expert = [] if expert == "transformer" else [expert]
-    text = json.dumps([asdict(settings), data, *of_expert], sort_keys=True)
+    compared = [resemblance.known_by] if resemblance else []
+    text = json.dumps([asdict(settings), data, *of_expert, *compared], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -337,7 +363,7 @@ def _restore(
                 "exp_avg": checkpoint.first[name].to(parameter.device),
                 "exp_avg_sq": checkpoint.second[name].to(parameter.device),
             }
-    return _State(list(checkpoint.losses), list(checkpoint.measured), dict(checkpoint.best))
+    return _State(list(checkpoint.losses), list(checkpoint.measured), dict(checkpoint.aside))
 
 
 def _line(step: int, state: _State, settings: TrainSettings) -> str:

@@ -18,7 +18,13 @@ from filmforge.planning.lock import Lock, upscaler_of
 from filmforge.planning.models import Pinned, ResolvedModel, resolve_model
 from filmforge.planning.step import Source
 from filmforge.store import Store
-from filmforge.video_models.embedder_weights import OFFICIAL, SHIPPED, FoundEmbedder, find_embedder
+from filmforge.video_models.embedder_weights import (
+    OFFICIAL,
+    SHIPPED,
+    FoundEmbedder,
+    find_embedder,
+    ships_for,
+)
 from filmforge.video_models.facts import Facts, facts_of
 
 if TYPE_CHECKING:
@@ -192,7 +198,7 @@ class World:
 
     def embedder(self, model: ResolvedModel) -> FoundEmbedder:
         """What compares the pictures of `model`: the film's embedder, else the one that knows what the model draws."""
-        name = self.film.embedder or (SHIPPED if model.facts.id == "pocket" else OFFICIAL)
+        name = self.film.embedder or (SHIPPED if ships_for(model.facts.id) else OFFICIAL)
         if name not in self.embedders:
             locked = self.lock.weights.get(name)
             commit = locked.commit if locked else None

@@ -22,13 +22,14 @@ SECONDS_A_PAGE = 20.0
 
 
 def run(work: Work) -> None:
-    """Outputs `main`, the LoRA as safetensors; `report`: losses, held-out losses, what is kept and why, and the proof,
-    as JSON; and `page`: the same as a picture with previews, which lies in the window while the step runs.
+    """Outputs `main`, the LoRA as safetensors; `report`: losses, held-out losses, likeness, what is kept and why, and the
+    proof, as JSON; and `page`: the same as a picture with previews, which lies in the window while the step runs.
     """
     from filmforge.lora.dataset import FORMAT, Example, prepare, training_facts
     from filmforge.lora.held_out import held_out_count
     from filmforge.lora.previews import Previews
     from filmforge.lora.proof import prove
+    from filmforge.lora.resemblance import resemblance
     from filmforge.lora.train import settings_for, train
 
     params = work.params
@@ -94,6 +95,7 @@ def run(work: Work) -> None:
         scratch=work.scratch,
         out=main,
         preview=work.scratch / "preview.safetensors",
+        resemblance=resemblance(model, dataset, photos),
         photos=[work.digests[role] for role in sorted(work.digests)],
         on_step=on_step,
         on_curve=on_curve,
@@ -141,6 +143,11 @@ def _say(work: Work, curves: Mapping[str, Curve]) -> None:
             )
 
 
+def _title(step: int, likeness: float | None, kept: bool) -> str:
+    parts = [f"step {step}", *([f"likeness {likeness:.2f}"] if likeness is not None else [])]
+    return ", ".join([*parts, *(["kept"] if kept else [])])
+
+
 class _Page:
     """The page in the window, drawn anew now and then: a training of a minute must not wait for its plot."""
 
@@ -161,8 +168,9 @@ class _Page:
         from filmforge.photos.reading import read_photo
 
         kept = {curve.kept for curve in curves.values()} if out is not None else set()
+        like = {m.step: curve.likeness(m) for curve in curves.values() for m in curve.measured}
         columns = [
-            Column(f"step {step}" + (", kept" if step in kept else ""), self.previews.pictures(step))
+            Column(_title(step, like.get(step), step in kept), self.previews.pictures(step))
             for step in self.previews.taken()
         ]
         if self.held_out is not None and columns:

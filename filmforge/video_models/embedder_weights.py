@@ -80,6 +80,11 @@ def find_embedder(
     return FoundEmbedder(TRANSFORMERS, _digest(_files(snapshot), hasher), snapshot, name, commit)
 
 
+def ships_for(family: str) -> bool:
+    """Whether the embedder that ships knows what models of `family` draw."""
+    return family == "pocket"
+
+
 def missing_package(identity: Mapping[str, Any]) -> str | None:
     """Why an embedder cannot be used here, for want of a package or of what only that can fetch; None where it can."""
     if identity["kind"] != ARCFACE:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from filmforge.lora.curve import Curve, Measured, kept
+import random
+
+from filmforge.lora.curve import Curve, Measured, kept, may_be_kept
 
 
 def measured(step: int, *losses: float) -> Measured:
@@ -56,8 +58,6 @@ class TestKept:
 
     def test_what_is_kept_at_the_end_was_kept_when_it_was_measured(self) -> None:
         """Weights are put aside as they come by: none may be wanted later that were not wanted then."""
-        import random
-
         for number in range(200):
             chance = random.Random(number)
             of = [
@@ -69,6 +69,66 @@ class TestKept:
                 if kept(of[:count]) == of[count - 1]:
                     aside = of[count - 1]
             assert aside == kept(of)
+
+
+def compared(step: int, loss: float, near: float | None) -> Measured:
+    """Where the photos are 0.9 near each other, and what is drawn without the LoRA 0.1: likeness is (near - 0.1) / 0.8."""
+    return Measured(step, (loss,), near)
+
+
+ALIKE = 0.9
+BEFORE = compared(0, 0.9, 0.1)
+
+
+class TestKeptByLikeness:
+    def test_the_likest_that_has_half_of_the_gain(self) -> None:
+        """Neither the lowest loss nor the last, nor what is likest of all and known by heart."""
+        lowest, likest = compared(10, 0.3, 0.5), compared(20, 0.5, 0.74)
+        of = [BEFORE, lowest, likest, compared(30, 0.45, 0.66), compared(40, 0.8, 0.82)]
+        assert kept(of, ALIKE) == likest
+        said = Curve(40, (0.5,) * 40, (1e-3,) * 40, tuple(of), ALIKE)
+        assert said.reason == (
+            "step 20 of 40: its pictures are likest to the held-out photos, 0.80 of 1, of the steps that have half of "
+            "the most that was gained on them (it has 67%, loss 0.5000; lowest at step 10, 0.3000 and likeness 0.50); "
+            "it ended at 0.8000 and likeness 0.90"
+        )
+        assert said.to_json()["kept"] == {"step": 20, "because": said.reason, "likeness": 0.8}
+        assert [entry["likeness"] for entry in said.to_json()["held_out"]] == [0.0, 0.5, 0.8, 0.7, 0.9]
+
+    def test_of_equally_like_ones_that_with_the_lowest_loss(self) -> None:
+        """Less than a hundredth is chance."""
+        of = [BEFORE, compared(10, 0.5, 0.741), compared(20, 0.4, 0.74), compared(30, 0.45, 0.739)]
+        assert kept(of, ALIKE) == of[2]
+        reason = Curve(30, (0.5,) * 30, (1e-3,) * 30, tuple(of), ALIKE).reason
+        assert "0.80 of 1, and the loss on those is lowest there, 0.4000" in reason
+
+    def test_beyond_the_photos_themselves_nothing_is_liker(self) -> None:
+        """A picture nearer to a photo than her other photos are is a copy."""
+        of = [BEFORE, compared(10, 0.4, 0.9), compared(20, 0.5, 0.99)]
+        assert kept(of, ALIKE) == of[1]
+
+    def test_only_steps_whose_pictures_were_compared(self) -> None:
+        """Pictures are dear, and not drawn at each measurement; until one counts, it is the lowest loss."""
+        of = [BEFORE, compared(10, 0.3, None), compared(20, 0.4, 0.5), compared(30, 0.35, None)]
+        assert kept(of, ALIKE) == of[2]
+        lost = [BEFORE, compared(10, 0.3, None), compared(20, 0.8, 0.5), compared(30, 0.7, None)]
+        assert kept(lost, ALIKE) == lost[1]
+        assert "the loss on held-out photos is lowest there" in Curve(30, (), (), tuple(lost), ALIKE).reason
+
+    def test_what_is_kept_at_the_end_was_put_aside(self) -> None:
+        """Whatever comes: the loss may fall late, and what was likest lose its standing then."""
+        for number in range(300):
+            chance = random.Random(number)
+            of = [BEFORE]
+            aside: set[int] = set()
+            for step in range(1, 15):
+                near = round(chance.uniform(0, 0.9), 2) if chance.random() < 0.7 else None
+                of.append(compared(step, round(0.5 + chance.gauss(0, 0.3), 1), near))
+                wanted = {one.step for one in may_be_kept(of, ALIKE)}
+                assert len(wanted) == len(may_be_kept(of, ALIKE))
+                aside = {at for at in (*aside, step) if at in wanted}
+                best = kept(of, ALIKE)
+                assert best is not None and best.step in aside
 
 
 def test_as_json() -> None:
