@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.measuring import Row, machine
 
-NAMES = ("startup", "no_op", "first_build", "look_ups", "assembly", "render")
+NAMES = ("startup", "no_op", "first_build", "look_ups", "assembly", "render", "training")
 
 
 def table(rows: Sequence[Row]) -> str:

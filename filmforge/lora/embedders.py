@@ -19,6 +19,7 @@ from filmforge.video_models.embedder_weights import ARCFACE, SHIPPED
 from filmforge.video_models.sampling import Frame
 
 _BATCH = 8
+_HALF_OF_CLIP = "CLIPVisionModelWithProjection"
 
 
 class Embedder(Protocol):
@@ -58,10 +59,15 @@ class _Transformer:
     """
 
     def __init__(self, folder: Path) -> None:
-        from transformers import AutoModel
+        from safetensors import SafetensorError
+        from transformers import AutoConfig, AutoModel, CLIPVisionModelWithProjection
 
         try:
-            self._model: Any = AutoModel.from_pretrained(
+            read = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            # Of CLIP's picture half alone, AutoModel would leave the projection out.
+            projected = _HALF_OF_CLIP in (getattr(read, "architectures", None) or [])
+            kind: Any = CLIPVisionModelWithProjection if projected else AutoModel
+            self._model: Any = kind.from_pretrained(
                 folder,
                 local_files_only=True,
                 use_safetensors=True,
@@ -69,13 +75,27 @@ class _Transformer:
                 dtype=torch.float32,
             ).eval()
             said = json.loads((folder / "preprocessor_config.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError, KeyError) as error:
+            config = getattr(self._model.config, "vision_config", self._model.config)
+            cropped = _side(said.get("crop_size")) if said.get("do_center_crop", True) else None
+            self._side = cropped or _side(said.get("size")) or int(config.image_size)
+            self._mean = torch.tensor(said.get("image_mean", [0.5] * 3)).view(3, 1, 1)
+            self._spread = torch.tensor(said.get("image_std", [0.5] * 3)).view(3, 1, 1)
+            # One picture, so that what is no picture model says so now and not after the first take.
+            self.points([np.zeros((self._side, self._side, 3), np.uint8)])
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            RuntimeError,
+            SafetensorError,
+        ) as error:
             first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise WeightsError(f"{folder}: not an embedder that transformers can load: {first}") from error
-        config = getattr(self._model.config, "vision_config", self._model.config)
-        self._side = _side(said.get("crop_size")) or _side(said.get("size")) or int(config.image_size)
-        self._mean = torch.tensor(said.get("image_mean", [0.5] * 3)).view(3, 1, 1)
-        self._spread = torch.tensor(said.get("image_std", [0.5] * 3)).view(3, 1, 1)
+            raise WeightsError(
+                f"{folder}: not an embedder that transformers can load: {first}; name a folder or hub id of DINO, DINOv2, "
+                "DINOv3 or CLIP, whole and as save_pretrained writes it"
+            ) from error
 
     @torch.no_grad()
     def points(self, pictures: Sequence[Frame]) -> Tensor:
@@ -97,7 +117,14 @@ class _Transformer:
         if hasattr(self._model, "get_image_features"):
             found = self._model.get_image_features(pixel_values=values)
             return found if isinstance(found, Tensor) else found.pooler_output
-        states: Tensor = self._model(pixel_values=values).last_hidden_state
+        output = self._model(pixel_values=values)
+        if (projected := getattr(output, "image_embeds", None)) is not None:
+            return torch.as_tensor(projected)
+        states: Tensor = output.last_hidden_state
+        if states.ndim != 3:
+            raise ValueError(
+                "what it gives is a map and no row of vectors, of which the first is the picture's"
+            )
         return states[:, 0]
 
 

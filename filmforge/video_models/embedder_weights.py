@@ -7,6 +7,7 @@ insightface, whose models one has put there oneself), or a model that transforme
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -26,6 +27,8 @@ OFFICIAL = "facebook/dinov2-base"
 _PACK = Path(".insightface") / "models" / "buffalo_l"
 """Where insightface keeps its models in the home folder, and which of them it uses by default."""
 _READ = ("config.json", "preprocessor_config.json")
+_OF_PICTURES = ("vision_config", "image_size", "num_channels")
+"""One of these is in the configuration of whatever reads pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +129,16 @@ def _wrong(folder: Path) -> str:
     for name in _READ:
         if not (folder / name).is_file():
             return f"lacks {name}, so it is not a picture model in transformers' layout"
+    try:
+        config = dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return "has a config.json that is no JSON object, so it is not a model in transformers' layout"
+    if "auto_map" in config:
+        return "brings code of its own (auto_map in its config.json), which is never run; name DINO or CLIP"
+    if not any(name in config for name in _OF_PICTURES):
+        return (
+            f"holds {config.get('model_type', 'something')}, which does not read pictures; name DINO or CLIP"
+        )
     if not any(folder.glob("*.safetensors")):
         return "holds no *.safetensors; a pickle can run code and is never read (save_pretrained writes safetensors)"
     return ""

@@ -14,8 +14,8 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 def write(folder: Path, weights: bytes = b"weights") -> Path:
     folder.mkdir(parents=True)
-    for name in ("config.json", "preprocessor_config.json"):
-        (folder / name).write_text("{}", encoding="utf-8")
+    (folder / "config.json").write_text('{"model_type": "dinov2", "image_size": 28}', encoding="utf-8")
+    (folder / "preprocessor_config.json").write_text("{}", encoding="utf-8")
     (folder / "model.safetensors").write_bytes(weights)
     return folder
 
