@@ -4,12 +4,14 @@ Both are whole processes that end with the LoRA on the disk: Python's start, imp
 loop prepares nothing: as such loops do, it reads, encodes and embeds the photos of each batch when it needs them. Model,
 photos, captions, rank, modules, batch, size, objective, optimizer and number of steps are the same. What the two LoRAs
 learned is compared, by the loss on the photos, so that both are known to have done the same.
+
+First both train on the photos alone. Then a build, with all that it adds, is held against the loop with the same share of
+prior clips, which it makes beforehand and encodes when it needs them, as DreamBooth's scripts do.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import resource
 import shutil
 import statistics
@@ -48,23 +50,34 @@ modules = "|".join(f"({target})" for target in said["targets"])
 transformer.add_adapter(LoraConfig(r=said["rank"], lora_alpha=said["rank"], target_modules=modules))
 parameters = [p for p in transformer.parameters() if p.requires_grad]
 optimizer = torch.optim.AdamW(parameters, lr=said["rate"], weight_decay=0.0, betas=(0.9, 0.99))
+width, height = said["size"]
+priors = [
+    np.uint8(pipeline(words, "", height, width, said["frames"], 8, said["guidance"], max_sequence_length=said["text"])
+             .frames[0] * 255)
+    for words in said["prior"]
+]
 for step in range(said["steps"]):
-    chosen = torch.randperm(len(said["photos"]))[: said["batch"]].tolist()
-    pictures = [Image.open(said["photos"][n]).convert("RGB").resize(said["size"]) for n in chosen]
+    chosen = torch.randperm(len(said["photos"]))[: said["batch"] - bool(priors)].tolist()
+    clips = np.stack([Image.open(said["photos"][n]).convert("RGB").resize(said["size"]) for n in chosen])[:, None]
     words = ["" if torch.rand(()) < said["dropout"] else said["captions"][n] for n in chosen]
-    pixels = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).unsqueeze(2) / 127.5 - 1
-    with torch.no_grad():
-        latents = (vae.encode(pixels).latent_dist.mode() - mean) / std
-        text = pipeline.encode_prompt(
-            words, do_classifier_free_guidance=False, max_sequence_length=said["text"]
-        )[0]
-    sigma = torch.randn(len(chosen)).sigmoid()
-    sigma = said["shift"] * sigma / (1 + (said["shift"] - 1) * sigma)
-    noise = torch.randn_like(latents)
-    at = sigma.view(-1, 1, 1, 1, 1)
-    predicted = transformer((1 - at) * latents + at * noise, sigma * 1000, text, return_dict=False)[0]
-    loss = (predicted - (noise - latents)).square().mean()
-    loss.backward()
+    groups = [(clips, words)]
+    if priors:
+        at = int(torch.randint(len(priors), ()))
+        groups.append((priors[at][None], [said["prior"][at]]))
+    for clips, words in groups:
+        pixels = torch.from_numpy(clips).permute(0, 4, 1, 2, 3) / 127.5 - 1
+        with torch.no_grad():
+            latents = (vae.encode(pixels).latent_dist.mode() - mean) / std
+            text = pipeline.encode_prompt(
+                words, do_classifier_free_guidance=False, max_sequence_length=said["text"]
+            )[0]
+        sigma = torch.randn(len(words)).sigmoid()
+        sigma = said["shift"] * sigma / (1 + (said["shift"] - 1) * sigma)
+        noise = torch.randn_like(latents)
+        at = sigma.view(-1, 1, 1, 1, 1)
+        predicted = transformer((1 - at) * latents + at * noise, sigma * 1000, text, return_dict=False)[0]
+        loss = (predicted - (noise - latents)).square().mean() * len(words) / said["batch"]
+        loss.backward()
     torch.nn.utils.clip_grad_norm_(parameters, 1.0)
     optimizer.step()
     optimizer.zero_grad()
@@ -105,12 +118,11 @@ assert filmforge.build(filmforge.load(sys.argv[1]), kinds=["lora"]).ok
 
 
 def measure() -> list[Row]:
-    """Two rows against the loop: the training alone, and all that a build does for a character."""
+    """Two rows against the loop: the training on photos alone, and all that a build does for a character."""
     from filmforge.lora.dataset import caption_for, training_facts
     from filmforge.video_models.facts import facts_of
     from filmforge.video_models.weights import find
 
-    steps = int(os.environ.get("BENCHMARK_STEPS", STEPS))
     with scratch() as folder:
         facts = facts_of("pocket")
         training = training_facts(facts)
@@ -128,43 +140,51 @@ def measure() -> list[Row]:
             "dropout": training.caption_dropout,
             "text": facts.text_length,
             "shift": facts.shift,
-            "steps": steps,
+            "steps": STEPS,
             "seed": 0,
+            "prior": [],
+            "frames": training.prior_frames,
+            "guidance": facts.guidance,
         }
         env = environment(folder, HF_HUB_OFFLINE="1")
-        film = _film(folder, steps)
+        film = _film(folder)
         for name, text in (("loop", _LOOP), ("alone", _ALONE), ("build", _BUILD)):
             (folder / f"{name}.py").write_text(text, encoding="utf-8")
 
-        def script(name: str) -> Callable[[], float]:
-            told = json.dumps(said | {"out": str(folder / name)})
+        def script(name: str, **other: Any) -> Callable[[], float]:
+            told = json.dumps(said | {"out": str(folder / name)} | other)
             return lambda: run([sys.executable, f"{name}.py", told], folder=folder, env=env)
 
         def build() -> float:
             shutil.rmtree(folder / ".filmforge", ignore_errors=True)
             return run([sys.executable, "build.py", str(film)], folder=folder, env=env)
 
-        say(f"training: {steps} steps, {TIMES} rounds")
-        wall, processor = _in_turn({"loop": script("loop"), "alone": script("alone"), "build": build})
-        note = _compared(folder, photos)
-    against = f"a loop over peft and diffusers {seconds(wall['loop'])}"
-    rows = []
-    for name, what in (
-        ("alone", "the training alone"),
-        ("build", "all of a build: with prior, previews, proof"),
-    ):
-        of_processor = f"processor {processor[name] / processor['loop']:.2f}"
-        rows.append(
-            Row(
-                f"a LoRA of {steps} steps on pocket, {what}",
-                seconds(wall[name]),
-                against,
-                wall[name] / wall["loop"],
-                GOAL if name == "alone" else None,
-                f"{of_processor}; {note}" if name == "alone" else of_processor,
-            )
+        say(f"training: {STEPS} steps, {TIMES} rounds")
+        prior = script("loop", prior=training.prior_captions, out=str(folder / "loop with prior"))
+        wall, processor = _in_turn(
+            {"loop": script("loop"), "alone": script("alone"), "loop with prior": prior, "build": build}
         )
-    return rows
+        note = _compared(folder, photos)
+    return [
+        Row(
+            f"a LoRA of {STEPS} steps on pocket, {what}",
+            seconds(wall[ours]),
+            f"a loop over peft and diffusers {seconds(wall[loop])}",
+            wall[ours] / wall[loop],
+            goal,
+            f"processor time {processor[ours] / processor[loop]:.2f}; {more}",
+        )
+        for what, ours, loop, goal, more in (
+            ("on the photos alone", "alone", "loop", GOAL, note),
+            (
+                "with prior clips",
+                "build",
+                "loop with prior",
+                None,
+                "a whole build: with held-out loss, likeness, previews, page and proof",
+            ),
+        )
+    ]
 
 
 def _in_turn(measured: Mapping[str, Callable[[], float]]) -> tuple[dict[str, float], dict[str, float]]:
@@ -191,7 +211,7 @@ def _processor_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _film(folder: Path, steps: int) -> Path:
+def _film(folder: Path) -> Path:
     shutil.copytree(_PHOTOS, folder / "photos")
     path = folder / "film.yaml"
     path.write_text(
@@ -199,7 +219,7 @@ def _film(folder: Path, steps: int) -> Path:
 filmforge: 1
 title: A LoRA
 model: pocket
-characters: {{{_WHO}: {{photos: photos, lora: {{steps: {steps}}}}}}}
+characters: {{{_WHO}: {{photos: photos, lora: {{steps: {STEPS}}}}}}}
 scenes:
   - id: a
     shots:

@@ -47,7 +47,7 @@ class Curve:
         return len(self.losses) if best is None else best.step
 
     def likeness(self, one: Measured) -> float | None:
-        """How like the character the pictures drawn at `one` are, from 0 to 1; None where it was not measured."""
+        """How like the character the pictures drawn at `one` are, as `likeness` has it."""
         return likeness(one, self.measured, self.alike)
 
     @property
@@ -69,7 +69,7 @@ class Curve:
         )
 
     def _likest(self, best: Measured, lowest: Measured) -> str:
-        said = f"its pictures are likest to the held-out photos, {self.likeness(best):.2f} of 1"
+        said = f"its pictures are likest to the held-out photos, likeness {self.likeness(best):.2f}"
         if best == lowest:
             return f"{said}, and the loss on those is lowest there, {best.mean:.4f}"
         return (
@@ -129,6 +129,11 @@ def kept(measured: Sequence[Measured], alike: float | None = None) -> Measured |
     return standing[-1] if standing else None
 
 
+def stands(measured: Sequence[Measured]) -> bool:
+    """Whether the latest of the measurements may be kept, by its loss; if not, it never will be."""
+    return measured[-1] in _standing(measured)
+
+
 def may_be_kept(measured: Sequence[Measured], alike: float | None = None) -> list[Measured]:
     """The measurements whose weights must be put aside: the one that is kept, and any that may be kept later.
 
@@ -147,7 +152,10 @@ def may_be_kept(measured: Sequence[Measured], alike: float | None = None) -> lis
 
 
 def likeness(one: Measured, measured: Sequence[Measured], alike: float | None) -> float | None:
-    """From 0, as without the LoRA, to 1, as the other photos are: in hundredths, since less is chance."""
+    """0 is as without the LoRA, 1 as the other photos are, in hundredths, since less is chance; None if not measured.
+
+    A picture may be nearer to the held-out photos than the others are; what has learned by heart has no standing.
+    """
     floor = next((m.near for m in measured if m.step == 0), None)
     if one.near is None or floor is None or alike is None:
         return None

@@ -27,7 +27,7 @@ _MOST_TIMES = 20
 _FEWEST_TIMES = 3
 _COST = 0.02
 """The share of a training's time that measuring may take."""
-_QUARTERS = 4
+_COMPARED = 8
 _STEP_IN_FORWARDS = 3
 """What a training step costs for each of its items, in predictions: one of them, and its gradient twice that."""
 
@@ -57,12 +57,12 @@ def times(steps: int, batch: int, items: int) -> tuple[int, ...]:
 
 
 def drawn_at(due: Sequence[int], steps: int) -> frozenset[int]:
-    """Of the steps after which the loss is measured, those after which pictures are compared too: one each quarter.
+    """Of the steps after which the loss is measured, those after which pictures may be compared too: one each eighth.
 
-    A picture costs as much as a step of training: at each measurement they would take a quarter of the time.
+    On pocket a picture costs more than a step of training: drawn each time they would take a quarter of it all.
     """
-    quarters = (steps * n / _QUARTERS for n in range(1, _QUARTERS + 1))
-    return frozenset(next(step for step in due if step >= quarter) for quarter in quarters if due)
+    parts = (steps * n / _COMPARED for n in range(1, _COMPARED + 1))
+    return frozenset(next(step for step in due if step >= part) for part in parts if due)
 
 
 @torch.no_grad()

@@ -56,14 +56,13 @@ def nearness_within(album: Tensor) -> float:
 def measure(take: Tensor, base: Tensor, album: Tensor) -> Likeness:
     """How like the frames of a take [N, D] are to an album [K, D], with the base's frames [M, D] as the zero line."""
     ceiling, near, floor = nearness_within(album), nearness(take, album), nearness(base, album)
-    value = placed(near, floor, ceiling)
+    value = min(1.0, max(0.0, placed(near, floor, ceiling)))
     return Likeness(*(round(number, 4) for number in (value, near, floor, ceiling)))
 
 
 def placed(near: float, floor: float, ceiling: float) -> float:
-    """Where `near` stands between what is without the LoRA (0) and what the photos are (1); nothing is beyond."""
-    room = max(ceiling - floor, LEAST_ROOM)
-    return min(1.0, max(0.0, 1 - (ceiling - near) / room))
+    """Where `near` stands on the line from what is without the LoRA (0) to what the photos are (1)."""
+    return 1 - (ceiling - near) / max(ceiling - floor, LEAST_ROOM)
 
 
 def looked_at(count: int, most: int) -> list[int]:

@@ -24,7 +24,7 @@ from filmforge.video_models.embedder_weights import SHIPPED, find_embedder, ship
 from filmforge.video_models.model import VideoModel
 from filmforge.video_models.sampling import Frame
 
-PICTURES = 4
+PICTURES = 3
 """How many are drawn each time, each with a seed of its own: a single one may be like her by chance."""
 _STEPS = 8
 _OF_A_CLIP = 4

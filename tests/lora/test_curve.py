@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from filmforge.lora.curve import Curve, Measured, kept, may_be_kept
+from filmforge.lora.curve import Curve, Measured, kept, likeness, may_be_kept
 
 
 def measured(step: int, *losses: float) -> Measured:
@@ -88,7 +88,7 @@ class TestKeptByLikeness:
         assert kept(of, ALIKE) == likest
         said = Curve(40, (0.5,) * 40, (1e-3,) * 40, tuple(of), ALIKE)
         assert said.reason == (
-            "step 20 of 40: its pictures are likest to the held-out photos, 0.80 of 1, of the steps that have half of "
+            "step 20 of 40: its pictures are likest to the held-out photos, likeness 0.80, of the steps that have half of "
             "the most that was gained on them (it has 67%, loss 0.5000; lowest at step 10, 0.3000 and likeness 0.50); "
             "it ended at 0.8000 and likeness 0.90"
         )
@@ -100,12 +100,13 @@ class TestKeptByLikeness:
         of = [BEFORE, compared(10, 0.5, 0.741), compared(20, 0.4, 0.74), compared(30, 0.45, 0.739)]
         assert kept(of, ALIKE) == of[2]
         reason = Curve(30, (0.5,) * 30, (1e-3,) * 30, tuple(of), ALIKE).reason
-        assert "0.80 of 1, and the loss on those is lowest there, 0.4000" in reason
+        assert "likeness 0.80, and the loss on those is lowest there, 0.4000" in reason
 
-    def test_beyond_the_photos_themselves_nothing_is_liker(self) -> None:
-        """A picture nearer to a photo than her other photos are is a copy."""
-        of = [BEFORE, compared(10, 0.4, 0.9), compared(20, 0.5, 0.99)]
-        assert kept(of, ALIKE) == of[1]
+    def test_nearer_than_the_other_photos_is_liker_still(self) -> None:
+        """The held-out photo may be unlike the rest of the album."""
+        of = [BEFORE, compared(10, 0.4, 0.9), compared(20, 0.5, 0.98)]
+        assert kept(of, ALIKE) == of[2]
+        assert likeness(of[2], of, ALIKE) == 1.1
 
     def test_only_steps_whose_pictures_were_compared(self) -> None:
         """Pictures are dear, and not drawn at each measurement; until one counts, it is the lowest loss."""
