@@ -214,6 +214,17 @@ class TestWhatRunsAgain:
         studio.write(FILM)
         assert studio.build({}) == []
 
+    def test_another_embedder_trains_and_renders_nothing(self, studio: Set) -> None:
+        """It measures the takes again; which weights of a LoRA are kept is none of its business."""
+        studio.build({7: 0.6})
+        folder = studio.folder / "dino"
+        folder.mkdir()
+        (folder / "config.json").write_text('{"model_type": "dinov2", "image_size": 28}', encoding="utf-8")
+        (folder / "preprocessor_config.json").write_text("{}", encoding="utf-8")
+        (folder / "model.safetensors").write_bytes(b"weights")
+        studio.write(FILM.replace("size: 64x36", "size: 64x36\nembedder: ./dino"))
+        assert studio.build({7: 0.7}) == ["likeness/a/one@7", "pick/a/one"]
+
     def test_more_retries_than_are_needed_run_nothing(self, studio: Set) -> None:
         studio.build({7: 0.2, FIRST: 0.6})
         studio.write(FILM.replace("retry: 3", "retry: 9"))
