@@ -2,8 +2,9 @@
 
 Both are whole processes that end with the LoRA on the disk: Python's start, imports, loading the model, training. The
 loop prepares nothing: as such loops do, it reads, encodes and embeds the photos of each batch when it needs them. Model,
-photos, captions, rank, modules, batch, size, objective, optimizer and number of steps are the same. What the two LoRAs
-learned is compared, by the loss on the photos, so that both are known to have done the same.
+photos, captions, rank, modules, batch, size, objective, optimizer, rates and number of steps are the same; but filmforge
+holds one of the sixteen photos out, measures on it, and may keep an earlier step. The losses of the two on all photos are
+told, so that both are known to have learned.
 
 First both train on the photos alone. Then a build, with all that it adds, is held against the loop with the same share of
 prior clips, which it makes beforehand and encodes when it needs them, as DreamBooth's scripts do.
@@ -49,14 +50,15 @@ torch.manual_seed(said["seed"])
 modules = "|".join(f"({target})" for target in said["targets"])
 transformer.add_adapter(LoraConfig(r=said["rank"], lora_alpha=said["rank"], target_modules=modules))
 parameters = [p for p in transformer.parameters() if p.requires_grad]
-optimizer = torch.optim.AdamW(parameters, lr=said["rate"], weight_decay=0.0, betas=(0.9, 0.99))
+optimizer = torch.optim.AdamW(parameters, lr=said["rates"][0], weight_decay=0.0, betas=(0.9, 0.99))
 width, height = said["size"]
 priors = [
     np.uint8(pipeline(words, "", height, width, said["frames"], 8, said["guidance"], max_sequence_length=said["text"])
              .frames[0] * 255)
     for words in said["prior"]
 ]
-for step in range(said["steps"]):
+for rate in said["rates"]:
+    optimizer.param_groups[0]["lr"] = rate
     chosen = torch.randperm(len(said["photos"]))[: said["batch"] - bool(priors)].tolist()
     clips = np.stack([Image.open(said["photos"][n]).convert("RGB").resize(said["size"]) for n in chosen])[:, None]
     words = ["" if torch.rand(()) < said["dropout"] else said["captions"][n] for n in chosen]
@@ -120,6 +122,7 @@ assert filmforge.build(filmforge.load(sys.argv[1]), kinds=["lora"]).ok
 def measure() -> list[Row]:
     """Two rows against the loop: the training on photos alone, and all that a build does for a character."""
     from filmforge.lora.dataset import caption_for, training_facts
+    from filmforge.lora.train import rate_at, settings_for
     from filmforge.video_models.facts import facts_of
     from filmforge.video_models.weights import find
 
@@ -141,6 +144,7 @@ def measure() -> list[Row]:
             "text": facts.text_length,
             "shift": facts.shift,
             "steps": STEPS,
+            "rates": [rate_at(step, settings_for(facts, steps=STEPS)) for step in range(STEPS)],
             "seed": 0,
             "prior": [],
             "frames": training.prior_frames,
