@@ -18,7 +18,7 @@ from filmforge.language.film import Film
 from filmforge.language.load import load_text
 from filmforge.planning.deliveries import delivered_outputs
 from filmforge.planning.likeness import verdict_from
-from filmforge.planning.lock import Lock, PinnedWeights, upscaler_of
+from filmforge.planning.lock import Lock, PinnedWeights, files_of, lora_of, upscaler_of
 from filmforge.planning.step import Step
 from filmforge.project import Plan, Project, closure, plan
 from filmforge.provenance import of_delivery, write_sidecar
@@ -208,6 +208,12 @@ def _remember(
         weights=[
             *(file for folder in weights for file in sorted(folder.rglob("*")) if file.is_file()),
             *(Path(file) for pin in pins for file in pin.files.values()),
+            *(
+                path
+                for m in planned.world.models.values()
+                if m.lora_hub
+                for path in m.lora_hub.paths.values()
+            ),
             *(file for where in embedders for file in _files_of(where)),
         ],
         folders=sorted(planned.world.folders),
@@ -232,8 +238,8 @@ def _remember_device(planned: Plan, scheduler: Scheduler) -> None:
 
 def _weights_are_here(planned: Plan) -> None:
     """Raise WeightsError, before anything runs, where something that runs needs weights that are not here."""
-    wanted = {p.step.hints.get("name") for p in planned.resolution.stale() if p.step.device}
-    used = [m for name, m in planned.world.models.items() if name in wanted]
+    lacking = planned.lacking
+    used = planned.needed_models
     absent = [f"'{m.name}' ({m.weights.repo})" for m in used if m.weights.folder is None]
     absent += [
         f"the upscaler of '{m.name}' ({m.upscale.weights.repo})"
@@ -241,17 +247,21 @@ def _weights_are_here(planned: Plan) -> None:
         if m.upscale is not None and m.upscale.weights.folder is None
     ]
     if absent:
-        names = ", ".join(absent)
+        names = ", ".join(absent + [f"the file {file}" for files in lacking.values() for file in files])
         raise WeightsError(
             f"the weights of {names} are not on this machine. With a network: filmforge fetch "
             f"{planned.project.path}. Without one, name a folder that has them: `weights: ./folder`; or build "
             "with --keep-going, which makes all that needs none"
         )
-    measured = any(p.step.kind == "likeness" for p in planned.resolution.stale())
-    lacking = [e for e in planned.world.embedders.values() if e.folder is None and e.repo]
-    if measured and lacking:
+    if lacking:
         raise WeightsError(
-            f"the embedder {lacking[0].repo}, which measures likeness, is not on this machine. With a network: "
+            f"{planned.lacking_words}; or build with --keep-going, which makes all that needs none"
+        )
+    measured = any(p.step.kind == "likeness" for p in planned.resolution.stale())
+    embedders = [e for e in planned.world.embedders.values() if e.folder is None and e.repo]
+    if measured and embedders:
+        raise WeightsError(
+            f"the embedder {embedders[0].repo}, which measures likeness, is not on this machine. With a network: "
             f"filmforge fetch {planned.project.path}. Without one, name a folder that has one: `embedder: ./folder`; or "
             "build with --keep-going, which makes all that needs none"
         )
@@ -301,6 +311,12 @@ def _pin(project: Project, planned: Plan, locked: bool) -> None:
         if model.facts.id in ("animatic", "comfyui"):
             continue
         pin = model.weights
+        for entry, hub in ((files_of(name), pin.hub), (lora_of(name), model.lora_hub)):
+            if hub is not None and hub.commit is not None and hub.digests:
+                digests = {file: hub.digests[file] for file in sorted(hub.digests)}
+                weights[entry] = PinnedWeights(
+                    model.facts.id, None, hub.repo, hub.commit, hub.revision, digests
+                )
         if pin.digest is None and pin.commit is None:
             continue  # nothing is known of them yet that could be pinned
         revision = project.film.model_named(name).revision if pin.commit else None

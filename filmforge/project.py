@@ -32,6 +32,7 @@ from filmforge.store import Store
 from filmforge.store.signing import trusted_keys
 
 if TYPE_CHECKING:
+    from filmforge.planning.models import ResolvedModel
     from filmforge.planning.words import Words
 
 
@@ -106,7 +107,41 @@ class Plan:
     @property
     def notes(self) -> list[str]:
         short = [words for verdict in self.verdicts.values() for words in verdict.short()]
-        return [*self.outline.notes, *self.world.notes, *short]
+        lacking = [self.lacking_words] if self.lacking else []
+        return [*self.outline.notes, *self.world.notes, *lacking, *short]
+
+    @property
+    def needed_models(self) -> list[ResolvedModel]:
+        """The models that something which runs needs loaded."""
+        wanted = {p.step.hints.get("name") for p in self.resolution.stale() if p.step.device}
+        return [model for name, model in self.world.models.items() if name in wanted]
+
+    @property
+    def lacking(self) -> dict[str, tuple[str, ...]]:
+        """The files of the hub that something which runs needs and that are not on this machine, by model.
+
+        A training needs no LoRA of its model.
+        """
+        rendered = {
+            p.step.hints.get("name")
+            for p in self.resolution.stale()
+            if p.step.device and p.step.kind != "lora"
+        }
+        found = {
+            m.name: (
+                *m.weights.lacking,
+                *(m.lora_hub.absent if m.lora_hub and m.name in rendered else ()),
+            )
+            for m in self.needed_models
+        }
+        return {name: files for name, files in found.items() if files}
+
+    @property
+    def lacking_words(self) -> str:
+        """One sentence on `lacking`, without its stop."""
+        said = ", ".join(f"{' and '.join(files)} (of '{name}')" for name, files in self.lacking.items())
+        verb = "are" if sum(map(len, self.lacking.values())) > 1 else "is"
+        return f"{said} {verb} not on this machine; with a network, run: filmforge fetch {self.project.path}"
 
     @cached_property
     def verdicts(self) -> dict[str, Verdict]:

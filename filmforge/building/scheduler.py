@@ -263,7 +263,7 @@ class Scheduler:
     def _path(self, step: Step, role: str) -> str:
         given = step.inputs[role]
         if isinstance(given, Source):
-            return str((self.folder / given.path).resolve())
+            return str((self.folder / (given.at or given.path)).resolve())
         return str(self.store.blobs.path(self.records[given.step].outputs[given.output].digest))
 
     def _look_elsewhere(self) -> None:
@@ -332,7 +332,7 @@ class Scheduler:
     def _keep(self, task: Task, step: Step, done: Done) -> Record:
         for given in step.inputs.values():
             if isinstance(given, Source) and not self.store.sources.unchanged(
-                self.folder / given.path, given.digest
+                self.folder / (given.at or given.path), given.digest
             ):
                 raise StoreError(
                     f"{given.path} was changed while it was read; build again to use it as it is now"

@@ -68,8 +68,9 @@ def files_of(checking: Checking) -> Iterable[Named]:
     for name, model in film.models.items():
         if model.workflow is not None:
             yield Named(("models", name, "workflow"), model.workflow, "workflow")
-        for expert, file in model.lora.files.items() if model.lora is not None else ():
-            yield Named(("models", name, "lora", "file", *([expert] if expert else [])), file, "lora")
+        if model.lora is not None and model.lora.hub is None:
+            for expert, file in model.lora.files.items():
+                yield Named(("models", name, "lora", "file", *([expert] if expert else [])), file, "lora")
     for who, character in film.characters.items():
         here: Path = ("characters", who)
         if character.photos is not None:

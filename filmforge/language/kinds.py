@@ -64,6 +64,12 @@ Rate = Annotated[
 Version = Annotated[int, PlainValidator(scalars.version), WithJsonSchema({"const": 1})]
 Path = Annotated[str, PlainValidator(scalars.path), WithJsonSchema({"type": "string", "minLength": 1})]
 
+HubId = Annotated[
+    str,
+    PlainValidator(scalars.hub_id),
+    WithJsonSchema({"type": "string", "pattern": f"^{scalars.HUB_ID}$", "examples": ["owner/name"]}),
+]
+"""A repository of the Hugging Face hub."""
 Words = Annotated[str, Field(pattern=r"\S")]
 """Text that says something."""
 Id = Annotated[str, Field(pattern=f"^{scalars.ID}$")]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from filmforge.language.checking import Checking
 from filmforge.language.film import Character, Film, LoraFile, Scene, Shot, Style
+from filmforge.language.hub_rules import check_hub_files
 from filmforge.language.models import FAMILIES, Model, Upscale, WeightsFile
 from filmforge.language.prompt import characters_in
 from filmforge.language.reading import Path
@@ -96,8 +97,10 @@ def _check_settings(checking: Checking, path: Path, model: Model, facts: Facts) 
         )
     if isinstance(model.weights, WeightsFile):
         _check_weights_file(checking, (*path, "weights"), model.weights, model, facts)
+        check_hub_files(checking, (*path, "weights"), model.weights)
     if model.lora is not None:
         _check_lora(checking, (*path, "lora"), model, facts)
+        check_hub_files(checking, (*path, "lora"), model.lora)
     if model.upscale is not None:
         _check_upscale(checking, (*path, "upscale"), model.upscale, model, facts)
     if facts.id != "comfyui":

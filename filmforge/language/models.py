@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import Discriminator, Field, Tag, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 
-from filmforge.language.kinds import Number, Path, PictureSize, Weight, Words, shorthand
+from filmforge.language.kinds import HubId, Number, Path, PictureSize, Weight, Words, shorthand
 from filmforge.language.part import Part
 
 Family = Literal[
@@ -76,7 +76,16 @@ class ModelLora(Part):
     file: Annotated[
         Annotated[Path, Tag("<path>")] | Annotated[ExpertFiles, Tag("<by expert>")],
         Discriminator(_path_or_experts),
-    ] = Field(description="a .safetensors file; or, of a model of two experts, `high` and `low`")
+    ] = Field(
+        description="a .safetensors file, of the project or of the repository `hub`; or, of a model of two experts, "
+        "`high` and `low`"
+    )
+    hub: HubId | None = Field(
+        default=None, description="the hub id of the repository that `file` is in, such as owner/name"
+    )
+    revision: Words | None = Field(
+        default=None, description="the branch, tag or commit of `hub`; pinned in film.lock"
+    )
     weight: Weight = Field(default=1.0, description="how strongly the LoRA is applied")
 
     @property
@@ -106,8 +115,15 @@ class WeightsFile(Part):
         Annotated[Words, Tag("<word>")] | Annotated[ExpertWeights, Tag("<by expert>")],
         Discriminator(_text_or_parts),
     ] = Field(
-        description="a .safetensors or .gguf file: ./x, ../x, /x, or one beside the film; or, of a model of two "
-        "experts, `high` and `low`"
+        description="a .safetensors or .gguf file: ./x, ../x, /x, or one beside the film, or one of the repository "
+        "`hub`; or, of a model of two experts, `high` and `low`"
+    )
+    hub: HubId | None = Field(
+        default=None, description="the hub id of the repository that `file` is in, such as owner/name"
+    )
+    revision: Words | None = Field(
+        default=None,
+        description="the branch, tag or commit of `hub`; pinned in film.lock (that of `base` is the model's)",
     )
     base: Words | None = Field(
         default=None,

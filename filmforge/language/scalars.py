@@ -24,6 +24,7 @@ class Size(NamedTuple):
 
 ID = r"[a-z][a-z0-9_-]*"
 SHOT_NAME = rf"({ID}/)?{ID}"
+HUB_ID = r"[A-Za-z0-9][A-Za-z0-9_.-]*/[A-Za-z0-9][A-Za-z0-9_.-]*"
 MODEL_NAME = r"[a-z][a-z0-9._-]*"
 DURATION = r"[0-9]{1,9}(\.[0-9]{1,9})?s|[0-9]{1,9}f|[0-9]{2,3}:[0-9]{2}:[0-9]{2}:[0-9]{2,3}"
 SIZE = r"[1-9][0-9]{0,4}x[1-9][0-9]{0,4}"
@@ -194,6 +195,13 @@ def path(value: Any) -> str:
         if depth < 0:
             raise ValueError(f"{shown(value)} leaves the project folder; files are inside it")
     return value
+
+
+def hub_id(value: Any) -> str:
+    """A repository of the Hugging Face hub, `owner/name`. Raises ValueError."""
+    if type(value) is str and re.fullmatch(HUB_ID, value):
+        return value
+    raise ValueError(f"{shown(value)} is not a hub id; write owner/name")
 
 
 def number(value: Any) -> float:

@@ -17,6 +17,7 @@ from filmforge.video_models.checkpoint import (
     misfit,
 )
 from filmforge.video_models.facts import Facts
+from filmforge.video_models.hub_files import HubFiles
 from filmforge.video_models.weights import sha256_of
 
 Refused = Callable[[str, str], Problem]
@@ -25,10 +26,15 @@ Refused = Callable[[str, str], Problem]
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What a film names as weights: `base`, a hub id or a folder, and `files` by component, with their place in the film."""
+    """What a film names as weights: `base`, a hub id or a folder, and `files` by component, with their place in the film.
+
+    With `hub`, a hub id, the files are of that repository, at `revision`.
+    """
 
     base: str | None
     files: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    hub: str | None = None
+    revision: str | None = None
 
 
 def named_in(declared: Model, name: str, facts: Facts, beside: Path, refused: Refused) -> Named:
@@ -46,16 +52,28 @@ def named_in(declared: Model, name: str, facts: Facts, beside: Path, refused: Re
     if base is not None and is_one_file(base, beside):
         raise FilmError([refused(f"{where}.base", "`base` is a hub id or a folder, not a file")])
     at = {expert: f"{where}.file.{expert}" if expert else f"{where}.file" for expert in weights.files}
-    return Named(base, {EXPERTS[expert]: (path, at[expert]) for expert, path in weights.files.items()})
+    placed = {EXPERTS[expert]: (path, at[expert]) for expert, path in weights.files.items()}
+    return Named(base, placed, weights.hub, weights.revision)
 
 
-def found_files(named: Named, facts: Facts, beside: Path, refused: Refused) -> dict[str, Checkpoint]:
-    """The file of each component. FilmError where one is there and is not one; WeightsError where one is not there."""
+def found_files(
+    named: Named, facts: Facts, beside: Path, refused: Refused, hub: HubFiles | None = None
+) -> dict[str, Checkpoint]:
+    """The file of each component. FilmError where one is there and is not one; WeightsError where one is not there.
+
+    Of the files of `hub` those that are on this machine.
+    """
     found: dict[str, Checkpoint] = {}
     for component, (source, where) in named.files.items():
+        if hub is not None and source not in hub.paths:
+            continue
+        place = str(hub.paths[source]) if hub is not None else source
         try:
-            found[component] = find_checkpoint(facts, source, beside)
+            found[component] = find_checkpoint(facts, place, beside)
         except WeightsError as error:
+            if hub is not None:
+                message = str(error).replace(place, f"{hub.repo}/{source}")
+                raise FilmError([refused(where, message)]) from error
             if not (beside / source).is_file() and Path(source).suffix.lower() in (".safetensors", ".gguf"):
                 raise
             raise FilmError([refused(where, str(error))]) from error

@@ -18,6 +18,16 @@ _FIELDS = ("family", "repo", "revision", "commit", "digest", "files")
 _ENTRY = re.compile(r'  ("(?:[^"\\]|\\.)*"): (.*?),?').fullmatch
 
 
+def lora_of(model: str) -> str:
+    """What a lock calls a model's own LoRA from the hub."""
+    return f"{model}.lora"
+
+
+def files_of(model: str) -> str:
+    """What a lock calls a model's files of weights from the hub."""
+    return f"{model}.weights"
+
+
 def upscaler_of(model: str) -> str:
     """What a lock calls the upscaler of a model. A dot stands in no name of a model."""
     return f"{model}.upscale"
@@ -28,7 +38,7 @@ class PinnedWeights:
     """Weights as a lock holds them; a digest is the SHA-256 over the names and digests of the files.
 
     `revision` is the one that the film declared when `commit` was found for it. `files` are the digests of components that
-    are read from a file of their own.
+    are read from a file of their own; of files from the hub, their digests by their path in the repository.
     """
 
     family: str

@@ -58,7 +58,8 @@ class Loras:
 
     def _model_lora(self, model: ResolvedModel, inputs: dict[str, Input]) -> Iterator[dict[str, Any]]:
         """The model's own LoRA: a file, or one for each expert. Its name in the film enters no key."""
-        for expert, path in model.lora.files.items() if model.lora is not None else ():
+        for expert, file in model.lora.files.items() if model.lora is not None else ():
+            path = model.lora_hub.called(file) if model.lora_hub is not None else file
             where = ".".join(("models", model.name, "lora.file", *([expert] if expert else [])))
             part = _PARTS[expert] if expert else None
             if (misfit := self.about.lora_misfit(path, model, part)) is not None:

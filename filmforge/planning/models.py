@@ -11,6 +11,7 @@ from filmforge.language.film import Film
 from filmforge.language.models import ModelLora
 from filmforge.video_models import caching, kernels
 from filmforge.video_models.facts import Facts, facts_of
+from filmforge.video_models.hub_files import HubFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,8 @@ class Pinned:
     """Which weights: their digest, and where they came from. `folder` is None while they are not on this machine.
 
     `files` are the components that are read from a file of their own: where each is, and its digest in `file_digests`.
-    `gguf` says that one of them is quantized already.
+    `gguf` says that one of them is quantized already. Where they are files of a repository, `hub` has which, and they may
+    not be on this machine; `apart` names the components whether they are or not.
     """
 
     digest: str | None
@@ -28,6 +30,13 @@ class Pinned:
     files: Mapping[str, str] = field(default_factory=dict)
     file_digests: Mapping[str, str] = field(default_factory=dict)
     gguf: bool = False
+    apart: tuple[str, ...] = ()
+    hub: HubFiles | None = None
+
+    @property
+    def lacking(self) -> tuple[str, ...]:
+        """The files of the hub that are not on this machine, as `owner/name/file`."""
+        return self.hub.absent if self.hub is not None else ()
 
     @property
     def identity(self) -> str:
@@ -35,7 +44,9 @@ class Pinned:
         if self.digest:
             return self.digest
         found = f"{self.repo}@{self.commit or 'unresolved'}"
-        return "+".join([found, *(self.file_digests[name] for name in sorted(self.file_digests))])
+        names = [n for n in self.hub.names if n not in self.hub.digests] if self.hub else []
+        unknown = [self.hub.identity(name) for name in names] if self.hub else []
+        return "+".join([found, *(self.file_digests[name] for name in sorted(self.file_digests)), *unknown])
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +79,8 @@ class ResolvedModel:
     upscale: Upscaling | None = None
     lora: ModelLora | None = None
     """What is put on it in all its shots. LoRAs are trained on the model without."""
+    lora_hub: HubFiles | None = None
+    """The files of that LoRA, where they are of a repository on the hub."""
 
     @property
     def base(self) -> dict[str, Any]:
@@ -86,13 +99,15 @@ class ResolvedModel:
         pin = self.weights
         upscaler = {"upscaler": self.upscale.weights.folder} if self.upscale else {}
         files = {"files": dict(pin.files)} if pin.files else {}
+        lora = self.lora_hub.absent if self.lora_hub else ()
         return {
-            "folder": pin.folder,
+            "folder": None if pin.lacking else pin.folder,
             "name": self.name,
             "repo": pin.repo,
             "commit": pin.commit,
             **files,
             **upscaler,
+            **({"no_lora": list(lora)} if lora else {}),
         }
 
     @property
@@ -128,10 +143,16 @@ class ResolvedModel:
         return int(Fraction(frames - 1) * self.facts.fps / fps) + 1
 
 
-def resolve_model(film: Film, name: str, weights: Pinned, upscaler: Pinned | None = None) -> ResolvedModel:
+def resolve_model(
+    film: Film,
+    name: str,
+    weights: Pinned,
+    upscaler: Pinned | None = None,
+    lora_hub: HubFiles | None = None,
+) -> ResolvedModel:
     """Decide every setting of the model called `name`: the film's where it declares one, else the family's.
 
-    `upscaler` is what its `upscale` declares.
+    `upscaler` is what its `upscale` declares, `lora_hub` the files of its `lora` on the hub.
     """
     declared = film.model_named(name)
     facts = facts_of(declared.use).of_version(declared.version)
@@ -167,6 +188,7 @@ def resolve_model(film: Film, name: str, weights: Pinned, upscaler: Pinned | Non
         version=declared.version,
         upscale=upscale,
         lora=declared.lora,
+        lora_hub=lora_hub,
     )
 
 

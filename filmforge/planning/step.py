@@ -33,10 +33,14 @@ DEVICE_KINDS = frozenset({"lora", "render", "base"})
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file that the filmmaker gave, by content. `path` is where it lies; only the digest enters a key."""
+    """A file that the filmmaker gave, by content. `path` is where it lies; only the digest enters a key.
+
+    A file of the machine (one from the hub) lies `at` an absolute path; its `path` is what it is called.
+    """
 
     path: str
     digest: str
+    at: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Every answer that costs reading is remembered by content, so that a second plan 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from filmforge.errors import FilmError, LoraError, MediaError, Problem, WeightsError
 from filmforge.language.film import Film
 from filmforge.language.load import Loaded
-from filmforge.planning.lock import Lock, upscaler_of
+from filmforge.planning.lock import Lock, files_of, lora_of, upscaler_of
 from filmforge.planning.models import Pinned, ResolvedModel, resolve_model
 from filmforge.planning.step import Source
 from filmforge.store import Store
@@ -26,6 +26,7 @@ from filmforge.video_models.embedder_weights import (
     ships_for,
 )
 from filmforge.video_models.facts import Facts, facts_of
+from filmforge.video_models.hub_files import HubFiles, find_files, with_companions
 
 if TYPE_CHECKING:
     from filmforge.planning.checkpoints import Named
@@ -58,6 +59,8 @@ class World:
     embedders: dict[str, FoundEmbedder] = field(default_factory=dict)
     """Those that measure likeness in this film, by what it calls them."""
     _models: dict[str, ResolvedModel] = field(default_factory=dict)
+    # LoRAs of the hub, by what they are called: the files that they are of, and the name there.
+    _hub: dict[str, tuple[HubFiles, str]] = field(default_factory=dict)
     # A LoRA may be on every shot, and taking its keys apart takes a while.
     _headers: dict[str, LoraHeader | None] = field(default_factory=dict)
     _misfits: dict[tuple[str, str, str | None], str | None] = field(default_factory=dict)
@@ -71,6 +74,10 @@ class World:
 
     def source(self, path: str) -> Source:
         """The file at `path`, by content."""
+        if path in self._hub:
+            files, name = self._hub[path]
+            here = files.paths.get(name)
+            return Source(path, files.identity(name), str(here) if here else None)
         where = self.folder / path
         if path not in self.read:
             self.read[path] = self.store.sources.digest(where)
@@ -131,7 +138,9 @@ class World:
     def model(self, name: str) -> ResolvedModel:
         """The model of the film called `name`, with its weights pinned as far as they can be."""
         if name not in self._models:
-            self._models[name] = resolve_model(self.film, name, self._pin(name), self._pin_upscaler(name))
+            self._models[name] = resolve_model(
+                self.film, name, self._pin(name), self._pin_upscaler(name), self._find_lora(name)
+            )
         return self._models[name]
 
     @property
@@ -152,15 +161,16 @@ class World:
 
         if (header := self._header(path)) is None:
             return None
-        if header.lacks_config and not (self.folder / path).with_name(PEFT_CONFIG).is_file():
-            self.folders.add(str(PurePosixPath(path).parent))  # so that one put there is noticed
+        if header.lacks_config and not self._place(path).with_name(PEFT_CONFIG).is_file():
+            if path not in self._hub:
+                self.folders.add(str(PurePosixPath(path).parent))  # so that one put there is noticed
             return f"{path}: peft keeps its alpha in {PEFT_CONFIG}, which is not beside it; put it there"
         pin = model.weights
         folder = Path(pin.folder) if pin.folder else None
         found = mismatch(
             header, model.facts, Weights(model.facts.id, folder, pin.repo, pin.commit, pin.digest), expert
         )
-        return found and found.replace(str(self.folder / path), path)
+        return found and found.replace(str(self._place(path)), path)
 
     def lora_config(self, path: str) -> dict[str, Any] | None:
         """What peft wrote beside the LoRA file at `path` of its scale, if the file does not say it itself."""
@@ -169,31 +179,48 @@ class World:
         return self._configs[path]
 
     def _config(self, path: str) -> dict[str, Any] | None:
-        from filmforge.video_models.lora_file import PEFT_CONFIG, peft_config
+        from filmforge.video_models.lora_file import PEFT_CONFIG
 
         if (header := self._header(path)) is None or not header.lacks_config:
             return None
+        if path in self._hub:
+            return self._read_config(path)
         beside = str(PurePosixPath(path).with_name(PEFT_CONFIG))
         if not (self.folder / beside).resolve().is_relative_to(self.folder.resolve()):
             self.refuse_file(path, f"{beside} leads out of the project folder; put the file itself there")
             return None
         self.source(beside)  # so that a change of it is noticed
+        return self._read_config(path)
+
+    def _read_config(self, path: str) -> dict[str, Any] | None:
+        from filmforge.video_models.lora_file import peft_config
+
+        place = self._place(path)
         try:
-            return peft_config(self.folder / path)
+            return peft_config(place)
         except LoraError as error:
-            self.refuse_file(path, str(error).replace(str(self.folder / beside), beside))
+            beside = str(error).removeprefix(f"{place.parent}/")
+            self.refuse_file(path, f"{path.rpartition('/')[0]}/{beside}".removeprefix("/"))
             return None
 
+    def _place(self, path: str) -> Path:
+        """Where a LoRA file lies: in the project, or in the hub's cache."""
+        files, name = self._hub.get(path, (None, ""))
+        return files.paths[name] if files is not None else self.folder / path
+
     def _header(self, path: str) -> LoraHeader | None:
-        """What the LoRA file at `path` says of itself; None, and refused, where it is none."""
+        """What the LoRA file at `path` says of itself; None where it is not here, or where it is none and refused."""
         from filmforge.video_models.lora_file import read_header
 
+        if path in self._hub and self._hub[path][1] not in self._hub[path][0].paths:
+            return None
         if path not in self._headers:
+            place = self._place(path)
             try:
-                self._headers[path] = read_header(self.folder / path)
+                self._headers[path] = read_header(place)
             except LoraError as error:
                 self._headers[path] = None
-                self.refuse_file(path, str(error).replace(str(self.folder / path), path))
+                self.refuse_file(path, str(error).replace(str(place), path))
         return self._headers[path]
 
     def embedder(self, model: ResolvedModel) -> FoundEmbedder:
@@ -220,6 +247,7 @@ class World:
     def refuse_file(self, path: str, message: str) -> None:
         """Note something wrong with a file, placed where the film names it."""
         problem = self.loaded.problem("", message)
+        path = self._hub[path][1] if path in self._hub else path
         place = next(
             (
                 (number, line.index(name) + 1)
@@ -273,6 +301,30 @@ class World:
             upscaler_of(name), own, Named(declared.upscale.weights), declared.upscale.revision
         )
 
+    def _find_lora(self, name: str) -> HubFiles | None:
+        """The files of a model's own LoRA, where they are of a repository on the hub."""
+        declared = self.film.model_named(name)
+        lora, facts = declared.lora, facts_of(declared.use)
+        if lora is None or lora.hub is None:
+            return None
+        where, names = f"models.{name}.lora", with_companions(lora.files.values())
+        found = self._of_hub(lora_of(name), facts.id, lora.hub, lora.revision, names, where)
+        self._hub |= {found.called(file): (found, file) for file in names}
+        return found
+
+    def _of_hub(
+        self, entry: str, family: str, repo: str, revision: str | None, names: Iterable[str], where: str
+    ) -> HubFiles:
+        """What the lock calls `entry`: files of `repo`, at the commit that it pins for that `revision`."""
+        locked = self.lock.weights.get(entry)
+        pin = locked if locked and locked.pins(family, repo, revision) else None
+        commit, known = (pin.commit, pin.files) if pin else (None, None)
+        try:
+            hasher = self.store.sources.digest
+            return find_files(repo, names, revision, commit=commit, known=known, hasher=hasher)
+        except WeightsError as error:
+            raise FilmError([self.loaded.problem(where, str(error))]) from error
+
     def _pinned(
         self, name: str, facts: Facts, named: Named, declared: str | None, version: str | None = None
     ) -> Pinned:
@@ -287,23 +339,33 @@ class World:
         if locked and locked.pins(facts.id, named.base or facts.weights, declared):
             revision = locked.commit
         files: dict[str, Checkpoint] = {}
+        hub = None
+        if named.hub is not None:
+            names, where = [source for source, _ in named.files.values()], f"models.{name}.weights"
+            hub = self._of_hub(files_of(name), facts.id, named.hub, named.revision, names, where)
+        apart = tuple(named.files)
         try:
-            files = found_files(named, facts, self.beside, refused)
-            found = find(facts, named.base, revision, self.beside, without=tuple(files), hasher=hasher)
+            files = found_files(named, facts, self.beside, refused, hub)
+            found = find(facts, named.base, revision, self.beside, without=apart, hasher=hasher)
         except WeightsError as error:
             pins = dict(locked.files or {}) if locked else {}
             here = {component: hasher(checkpoint.path) for component, checkpoint in files.items()}
             same = set(pins) == set(named.files) and here.items() <= pins.items()
             if locked and locked.family == facts.id and locked.digest and same:
                 self.notes.append(str(error))
-                return Pinned(locked.digest, locked.repo, locked.commit, None, file_digests=pins)
+                return Pinned(locked.digest, locked.repo, locked.commit, None, file_digests=pins, apart=apart)
             if not named.base and not named.files:
                 raise
             remedy = "name a folder of diffusers' layout, a hub id, or a .safetensors or .gguf file"
             raise FilmError([self.loaded.problem(f"models.{name}.weights", f"{error}; {remedy}")]) from error
         own = held_against(files, named, facts, version, found.folder, refused, hasher)
+        if hub is not None:  # of those that are not here, what the lock has
+            sources = {component: source for component, (source, _) in named.files.items()}
+            own |= {part: hub.digests[source] for part, source in sources.items() if source in hub.digests}
         digest = digest_with(found.digest, own) if own and found.digest else found.digest
-        if digest is None and locked and locked.commit == found.commit and (locked.files or {}) == own:
+        if len(own) < len(named.files):
+            digest = None
+        elif digest is None and locked and locked.commit == found.commit and (locked.files or {}) == own:
             digest = locked.digest
         return Pinned(
             digest,
@@ -312,5 +374,8 @@ class World:
             str(found.folder) if found.folder else None,
             {component: str(checkpoint.path) for component, checkpoint in files.items()},
             own,
-            any(checkpoint.gguf for checkpoint in files.values()),
+            any(checkpoint.gguf for checkpoint in files.values())
+            or any(name.endswith(".gguf") for name in (hub.names if hub else ())),
+            apart,
+            hub,
         )

@@ -116,6 +116,10 @@ def _sample(
     positive, *negative = embedded[: len(texts)]
     watch = _watch(work, model, (width, height), note)
     work.stage = "sampling"
+    if absent := work.hints.get("no_lora"):
+        raise WeightsError(
+            f"the LoRA {' and '.join(absent)} is not on this machine; run: filmforge fetch FILM"
+        )
     names = model.set_loras(
         [
             LoraUse(

@@ -106,7 +106,7 @@ def digest_of(
     for path in _files(folder):
         if path.parent.name in without and ".safetensors" in path.suffixes:
             continue
-        total.update(f"{path.relative_to(folder).as_posix()}\0{_content(path, hasher)}\n".encode())
+        total.update(f"{path.relative_to(folder).as_posix()}\0{content_of(path, hasher)}\n".encode())
     return total.hexdigest()
 
 
@@ -143,13 +143,18 @@ def hub_snapshot(repo: str, revision: str) -> tuple[str | None, Path | None]:
 
     The cache's layout is documented; the hub's client is not imported for it. Nothing says that the folder is whole.
     """
-    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
-    cache = Path(os.environ.get("HF_HUB_CACHE") or home / "hub") / f"models--{repo.replace('/', '--')}"
+    cache = hub_cache() / f"models--{repo.replace('/', '--')}"
     reference = cache / "refs" / revision
     commit = revision if _COMMIT.fullmatch(revision) else None
-    if commit is None and reference.is_file():
+    if commit is None and ".." not in reference.parts and reference.is_file():
         commit = reference.read_text().strip()
     return commit, cache / "snapshots" / commit if commit else None
+
+
+def hub_cache() -> Path:
+    """The folder that downloads from the hub go into, which other tools share."""
+    home = Path(os.environ.get("HF_HOME") or Path.home() / ".cache" / "huggingface")
+    return Path(os.environ.get("HF_HUB_CACHE") or home / "hub")
 
 
 def _in_hub_cache(
@@ -239,8 +244,11 @@ def _files(folder: Path) -> list[Path]:
     return [folder / "model_index.json", *sorted(files, key=lambda path: path.as_posix())]
 
 
-def _content(path: Path, hasher: Callable[[Path], str]) -> str:
-    """A file's SHA-256. The hub's cache names large files by theirs, which is checked: once, where `hasher` remembers."""
+def content_of(path: Path, hasher: Callable[[Path], str] = sha256_of) -> str:
+    """A file's SHA-256. The hub's cache names large files by theirs, which is checked: once, where `hasher` remembers.
+
+    WeightsError where the file is damaged.
+    """
     if path.is_symlink():
         target = path.resolve()
         if target.parent.name == "blobs" and _SHA256.fullmatch(target.name):
