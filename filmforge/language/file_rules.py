@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple
 from filmforge.errors import FilmforgeError
 from filmforge.language.checking import Checking
 from filmforge.language.film import LoraFile, LoraTraining, Sound
+from filmforge.language.hub_rules import of_the_hub
 from filmforge.language.reading import Path
 from filmforge.language.scalars import shown
 
@@ -58,6 +59,8 @@ def check_files(
         if checking.doubtful(named.path):
             continue
         wrong = looking.at(named.file, named.sort)
+        if wrong and named.path[0] == "models" and not (folder / named.file).exists():
+            wrong += of_the_hub(named.file, "lora", ".safetensors")
         if wrong:
             checking.fail(named.path, wrong)
 

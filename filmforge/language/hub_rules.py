@@ -31,6 +31,22 @@ def check_hub_files(checking: Checking, path: Path, named: ModelLora | WeightsFi
             checking.fail((*path, "file", *([expert] if expert else [])), wrong)
 
 
+def of_the_hub(named: str, key: str, suffix: str) -> str:
+    """How a file of the hub is named that was written as plain text; empty where the text does not read as one.
+
+    `named` may be `owner/name/file`, or the repository alone.
+    """
+    owner, _, rest = named.partition("/")
+    name, _, file = rest.partition("/")
+    try:
+        hub = scalars.hub_id(f"{owner}/{name}")
+    except ValueError:
+        return ""
+    if not file and PurePosixPath(name).suffix in _WEIGHTS:
+        return ""  # a file in a folder
+    return f"; if it is on the hub, name it as `{key}: {{hub: {hub}, file: {file or 'NAME' + suffix}}}`"
+
+
 def _wrong(file: str, suffixes: tuple[str, ...]) -> str:
     """Why `file` is none that is taken from a repository; empty where nothing speaks against it."""
     try:

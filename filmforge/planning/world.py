@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from filmforge.errors import FilmError, LoraError, MediaError, Problem, WeightsError
 from filmforge.language.film import Film
+from filmforge.language.hub_rules import of_the_hub
 from filmforge.language.load import Loaded
 from filmforge.planning.lock import Lock, files_of, lora_of, upscaler_of
 from filmforge.planning.models import Pinned, ResolvedModel, resolve_model
@@ -357,6 +358,9 @@ class World:
             if not named.base and not named.files:
                 raise
             remedy = "name a folder of diffusers' layout, a hub id, or a .safetensors or .gguf file"
+            if len(named.files) == 1 and named.hub is None:
+                ((source, _),) = named.files.values()
+                remedy += of_the_hub(source, "weights", ".gguf")
             raise FilmError([self.loaded.problem(f"models.{name}.weights", f"{error}; {remedy}")]) from error
         own = held_against(files, named, facts, version, found.folder, refused, hasher)
         if hub is not None:  # of those that are not here, what the lock has
