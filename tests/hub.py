@@ -54,11 +54,14 @@ def serving() -> Iterator[Hub]:
         def _answer(self) -> None:
             parts = unquote(urlsplit(self.path).path).strip("/").split("/")
             hub.asked.append(f"{self.command} {'/'.join(parts)}")
-            if parts[:2] == ["api", "models"] and parts[4] == "revision":
+            if parts[:2] == ["api", "models"] and parts[4:5] == ["revision"]:
                 repo, commit = "/".join(parts[2:4]), hub.found("/".join(parts[2:4]), parts[5])
                 tags = [f"license:{hub.licence}"] if hub.licence else []
                 body = json.dumps({"id": repo, "sha": commit, "tags": tags, "siblings": []}).encode()
                 self._send(200, body, {"Content-Type": "application/json"})
+                return
+            if parts[2:3] != ["resolve"]:
+                self._send(404, b"", {})
                 return
             repo, revision, name = "/".join(parts[:2]), parts[3], "/".join(parts[4:])
             commit = hub.found(repo, revision)

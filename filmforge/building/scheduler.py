@@ -380,7 +380,7 @@ class Scheduler:
 
 def _weights(step: Step) -> dict[str, Any]:
     """Which weights a step's model has, by the names that people know: the key holds their digest."""
-    known = {name: step.hints[name] for name in ("name", "repo", "commit") if step.hints.get(name)}
+    known = {name: step.hints[name] for name in ("name", "repo", "commit", "hub") if step.hints.get(name)}
     return {"model": known} if step.device and known else {}
 
 

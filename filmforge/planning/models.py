@@ -100,6 +100,7 @@ class ResolvedModel:
         upscaler = {"upscaler": self.upscale.weights.folder} if self.upscale else {}
         files = {"files": dict(pin.files)} if pin.files else {}
         lora = self.lora_hub.absent if self.lora_hub else ()
+        hub = [name for files in (pin.hub, self.lora_hub) if files for name in files.pinned]
         return {
             "folder": None if pin.lacking else pin.folder,
             "name": self.name,
@@ -108,6 +109,7 @@ class ResolvedModel:
             **files,
             **upscaler,
             **({"no_lora": list(lora)} if lora else {}),
+            **({"hub": hub} if hub else {}),
         }
 
     @property

@@ -39,6 +39,11 @@ class HubFiles:
         """What is not on this machine, with its repository: `owner/name/file`."""
         return tuple(f"{self.repo}/{name}" for name in self.names if name not in self.paths)
 
+    @property
+    def pinned(self) -> tuple[str, ...]:
+        """The files as people name them, with their commit: `owner/name@commit/file`."""
+        return tuple(f"{self.repo}@{self.commit or 'unresolved'}/{name}" for name in self.names)
+
     def called(self, name: str) -> str:
         """What a file is called where files of the project are named too, none of which is an address."""
         return f"hf://{self.repo}/{name}"
