@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Literal
@@ -68,7 +68,7 @@ def encode_join(
 
 def _film_frames(
     picture: Picture, count: int, size: Size, fps: Fraction, grade: Path | None, folder: Path
-) -> Iterator[Frame]:
+) -> Generator[Frame]:
     """`count` frames of `picture` at the film's size, graded, as RGB."""
     frames = ConformedFrames(picture, count, fps, size)
     layout = frames.layout
@@ -89,8 +89,8 @@ def _film_frames(
 
 
 def _composed(
-    before: Iterator[Frame],
-    after: Iterator[Frame],
+    before: Generator[Frame],
+    after: Generator[Frame],
     *,
     count: int,
     kind: Kind,
@@ -110,8 +110,8 @@ def _composed(
             if on_frame is not None:
                 on_frame(n + 1, count)
     finally:
-        before.close()  # type: ignore[attr-defined]  # generators: their FFmpeg ends with them
-        after.close()  # type: ignore[attr-defined]
+        before.close()  # their FFmpeg ends with them
+        after.close()
 
 
 def _in_order(frames: Iterator[Frame]) -> Callable[[int], Frame]:

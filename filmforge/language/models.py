@@ -66,6 +66,21 @@ class ExpertFiles(Part):
     low: Path | None = Field(default=None, description="for the expert at low noise")
 
 
+class ExpertWeights(Part):
+    """A file of weights for each of two experts, or for one of them."""
+
+    high: Words | None = Field(default=None, description="for the expert at high noise")
+    low: Words | None = Field(default=None, description="for the expert at low noise")
+
+
+def _by_expert(file: str | ExpertFiles | ExpertWeights) -> dict[Expert | None, str]:
+    """The files by the expert that each is for; None where there is one for the model."""
+    if isinstance(file, str):
+        return {None: file}
+    found: dict[Expert | None, str | None] = {"high": file.high, "low": file.low}
+    return {expert: path for expert, path in found.items() if path is not None}
+
+
 def _path_or_experts(given: Any) -> str:
     return "<by expert>" if isinstance(given, (dict, ExpertFiles)) else "<path>"
 
@@ -91,17 +106,7 @@ class ModelLora(Part):
     @property
     def files(self) -> dict[Expert | None, str]:
         """The files by the expert that each is for; None where the file itself says for which."""
-        if isinstance(self.file, str):
-            return {None: self.file}
-        found: dict[Expert | None, str | None] = {"high": self.file.high, "low": self.file.low}
-        return {expert: path for expert, path in found.items() if path is not None}
-
-
-class ExpertWeights(Part):
-    """A file of weights for each of two experts, or for one of them."""
-
-    high: Words | None = Field(default=None, description="for the expert at high noise")
-    low: Words | None = Field(default=None, description="for the expert at low noise")
+        return _by_expert(self.file)
 
 
 def _text_or_parts(given: Any) -> str:
@@ -133,10 +138,7 @@ class WeightsFile(Part):
     @property
     def files(self) -> dict[Expert | None, str]:
         """The files by the expert that each is; None where the model has one."""
-        if isinstance(self.file, str):
-            return {None: self.file}
-        found: dict[Expert | None, str | None] = {"high": self.file.high, "low": self.file.low}
-        return {expert: path for expert, path in found.items() if path is not None}
+        return _by_expert(self.file)
 
 
 def _text_or_file(given: Any) -> str:

@@ -17,12 +17,32 @@ from torch import Tensor
 from filmforge.lora.dataset import read, training_facts
 from filmforge.video_models.lora_file import LoraUse
 from filmforge.video_models.model import VideoModel
+from filmforge.video_models.sampling import Frame
 
 _STEPS = 8
 """Enough to see what it is, and little beside the training."""
 _SEED = 1
 _TIMES = 4
 """Into how many parts a training is divided by them."""
+
+
+def one_picture(
+    model: VideoModel, text: Mapping[str, Tensor], empty: Mapping[str, Tensor], seed: int
+) -> Frame:
+    """A picture at the size of the training, with the weights as they are; the same for the same weights and seed."""
+    facts = model.facts
+    latents = model.sample(
+        positive=text,
+        negative=empty,
+        frames=facts.first,
+        size=training_facts(facts).size,
+        steps=max(facts.fewest_steps, min(_STEPS, facts.steps)),
+        guidance=facts.guidance,
+        shift=facts.shift,
+        seed=seed,
+    )
+    first: Frame = model.decode(latents)[0]
+    return first
 
 
 @dataclass(slots=True)
@@ -92,23 +112,12 @@ class Previews:
         ]
 
     def _draw(self, step: int) -> None:
-        model, facts = self.model, self.model.facts
         # The last first: a step counts as taken by its first picture.
         for number, text in reversed(list(enumerate(self._texts))):
             if not self.room:
                 return
             try:
-                latents = model.sample(
-                    positive=text,
-                    negative=self._empty,
-                    frames=facts.first,
-                    size=training_facts(facts).size,
-                    steps=max(facts.fewest_steps, min(_STEPS, facts.steps)),
-                    guidance=facts.guidance,
-                    shift=facts.shift,
-                    seed=_SEED,
-                )
-                frame = model.decode(latents)[0]
+                frame = one_picture(self.model, text, self._empty, _SEED)
             except torch.OutOfMemoryError:
                 self.room = False
                 torch.cuda.empty_cache()

@@ -20,13 +20,13 @@ from filmforge.lora.embedders import Embedder, load_embedder
 from filmforge.lora.held_out import held_out_count
 from filmforge.lora.likeness import looked_at, nearness
 from filmforge.lora.pictures import read_clips
+from filmforge.lora.previews import one_picture
 from filmforge.video_models.embedder_weights import SHIPPED, find_embedder, ships_for
 from filmforge.video_models.model import VideoModel
 from filmforge.video_models.sampling import Frame
 
 PICTURES = 3
 """How many are drawn each time, each with a seed of its own: a single one may be like her by chance."""
-_STEPS = 8
 _OF_A_CLIP = 4
 """How many frames of a short clip among the photos are looked at."""
 
@@ -77,20 +77,9 @@ def _first_items(data: Dataset) -> list[int]:
 
 def _drawn(model: VideoModel, data: Dataset, items: Sequence[Item]) -> Iterator[Frame]:
     """Pictures of the items' captions in turn, always the same with the same weights."""
-    facts = model.facts
     with _transformer_stays(model):
         for number in range(PICTURES):
-            latents = model.sample(
-                positive=items[number % len(items)].text,
-                negative=data.empty,
-                frames=facts.first,
-                size=training_facts(facts).size,
-                steps=max(facts.fewest_steps, min(_STEPS, facts.steps)),
-                guidance=facts.guidance,
-                shift=facts.shift,
-                seed=1 + number,
-            )
-            yield model.decode(latents)[0]
+            yield one_picture(model, items[number % len(items)].text, data.empty, seed=1 + number)
 
 
 @contextmanager

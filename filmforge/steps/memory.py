@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from filmforge.steps.work import Work
 
 if TYPE_CHECKING:
-    from filmforge.video_models.memory import MemoryPlan
+    from filmforge.video_models.memory import MemoryPlan, Stage
     from filmforge.video_models.published import Published
 
 _DOING = {"text": "while prompts were embedded", "sampling": "while sampling", "decoding": "while decoding"}
@@ -76,9 +76,9 @@ def _budget() -> float | None:
     return memory.declared_budget() or runtime.device_memory(runtime.best_device())
 
 
-def _lacked(work: Work) -> dict[str, float]:
+def _lacked(work: Work) -> dict[Stage, float]:
     """GB by stage that were not there when a plan for these weights was tried before in this build."""
-    known: Mapping[str, Mapping[str, float]] = work.hints.get("lacked", {})
+    known: Mapping[str, Mapping[Stage, float]] = work.hints.get("lacked", {})
     return dict(known.get(work.params["model"]["weights"], {}))
 
 
@@ -99,13 +99,13 @@ def _plans(work: Work, release: Published, budget: float | None) -> list[MemoryP
 
 
 def _first(
-    work: Work, release: Published, budget: float | None, lacked: Mapping[str, float]
+    work: Work, release: Published, budget: float | None, lacked: Mapping[Stage, float]
 ) -> MemoryPlan | None:
     """The quickest plan that needs less than what lacked, within the budget if one is; None if there is none."""
     enough = [
         plan
         for plan in _plans(work, release, budget)
-        if all(plan.need[stage] < gb for stage, gb in lacked.items())  # type: ignore[index]
+        if all(plan.need[stage] < gb for stage, gb in lacked.items())
     ]
     within = [plan for plan in enough if budget is None or plan.peak <= budget]
     if within:
