@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from filmforge.store.blobs import Blob, Blobs
 from filmforge.store.encoding import canonical, seal, unseal
-from filmforge.store.files import SIGNATURE, Files, on_disk, signature
+from filmforge.store.files import Files, on_disk, signature
 from filmforge.store.journal import Journal
 from filmforge.store.quarantine import Quarantine
 from filmforge.store.snapshot import Snapshot
@@ -193,7 +193,7 @@ class Records:
         if known is not None and known[0] == now:
             return known[1], None
         line = line_of(key)
-        if line is not None and line.startswith(now):
+        if line is not None and line.startswith(now + b"\t"):
             return self._unpacked(key, line), None
         found = self._read(Path(place))
         if found is None:
@@ -203,7 +203,7 @@ class Records:
 
     def _unpacked(self, key: str, line: bytes) -> Record:
         """The record that a line of the journal is the copy of."""
-        now = line[:SIGNATURE]
+        now = line[: line.index(b"\t")]
         known = self._known.get(key)
         if known is not None and known[0] == now:
             return known[1]
