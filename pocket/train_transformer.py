@@ -2,8 +2,8 @@
 
 Stills first (they are cheap, and teach subject, colour, place and words), then clips of 9, 17 and 25 frames, a quarter
 of them with a clean first frame at timestep 0, as Wan 2.2 5B does for image-to-video. Some clips come as twins, alike
-but for left and right: under the same noise, what their errors differ in is what those words mean. Without them the
-painter drew left and right by chance. Resumes from ``.pocket/transformer.pt``; exports the averaged weights now and
+but for left and right: under the same noise, what their errors differ in is what those words mean; docs/pocket.md
+says what they have done so far. Resumes from ``.pocket/transformer.pt``; exports the averaged weights now and
 then.
 """
 

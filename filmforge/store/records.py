@@ -123,7 +123,7 @@ class Records:
             self._journal,
             place=self._place,
             look=lambda key: self._look(key, self._journal.peek),
-            unpack=self._unpacked,
+            unpack=_copied,
             counts=self._counts,
         )
 
@@ -207,8 +207,7 @@ class Records:
         known = self._known.get(key)
         if known is not None and known[0] == now:
             return known[1]
-        record = Record.__new__(Record)
-        record.__dict__.update(key=key, _copy=line)
+        record = _copied(key, line)
         self._known[key] = (now, record)
         return record
 
@@ -231,6 +230,13 @@ class Records:
 
     def _place(self, key: str) -> str:
         return f"{self._prefix}{key[:2]}/{key}.json"
+
+
+def _copied(key: str, line: bytes) -> Record:
+    """The record that a line of the journal is the copy of, to be taken apart when it is asked for something."""
+    record = Record.__new__(Record)
+    record.__dict__.update(key=key, _copy=line)
+    return record
 
 
 def to_document(record: Record) -> bytes:
