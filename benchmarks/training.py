@@ -156,8 +156,13 @@ def measure() -> list[Row]:
             (folder / f"{name}.py").write_text(text, encoding="utf-8")
 
         def script(name: str, **other: Any) -> Callable[[], float]:
-            told = json.dumps(said | {"out": str(folder / name)} | other)
-            return lambda: run([sys.executable, f"{name}.py", told], folder=folder, env=env)
+            told = said | {"out": str(folder / name)} | other
+
+            def from_nothing() -> float:
+                shutil.rmtree(told["out"], ignore_errors=True)  # a training would go on from its checkpoints
+                return run([sys.executable, f"{name}.py", json.dumps(told)], folder=folder, env=env)
+
+            return from_nothing
 
         def build() -> float:
             shutil.rmtree(folder / ".filmforge", ignore_errors=True)
