@@ -11,7 +11,7 @@ film: $(READY)  ## set up, and build projects/lantern
 	$(BIN)/filmforge build projects/lantern/film.yaml
 
 test: $(READY)  ## set up, and run the tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 rows: $(READY)  ## what runs again, every row of it, on a real pocket film: a quarter of an hour
 	$(BIN)/python -m pytest --all-rows tests/building/test_rows_on_pocket.py

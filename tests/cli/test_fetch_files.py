@@ -9,6 +9,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -196,8 +197,12 @@ class TestALora:
     def test_without_a_network(
         self, hub: Hub, a14b: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """`fetch` fails with a sentence; `--dry-run` says what it can."""
+        """`fetch` fails with a sentence, once the client has tried as often as it does; `--dry-run` says what it can."""
         from huggingface_hub import constants
+        from huggingface_hub.utils import _http
+
+        waits: list[float] = []
+        monkeypatch.setattr(_http, "time", SimpleNamespace(sleep=waits.append))  # 24 seconds of them
 
         template = "http://127.0.0.1:1/{repo_id}/resolve/{revision}/{filename}"
         monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
@@ -205,6 +210,7 @@ class TestALora:
         ended = run("fetch", path)
         assert ended.status == 2
         assert f"{REPO}/{HIGH} could not be fetched: " in ended.err
+        assert waits
         ended = run("fetch", path, "--dry-run")
         assert ended.status == 0
         assert "of unknown size" in ended.out
