@@ -21,6 +21,9 @@ class Hub:
     refs: dict[str, dict[str, str]] = field(default_factory=dict)
     licence: str | None = "apache-2.0"
     asked: list[str] = field(default_factory=list)
+    gated: bool = False  # whether its licences must be accepted first
+    hangs_up: dict[str, int] = field(default_factory=dict)  # by file: after how many bytes of it
+    ranges: dict[str, str] = field(default_factory=dict)  # by file: what part of it was asked for last
 
     def push(self, repo: str, files: dict[str, bytes], branch: str = "main") -> str:
         """Make a commit of `files` on a branch of `repo`, and give its id."""
@@ -54,11 +57,11 @@ def serving() -> Iterator[Hub]:
         def _answer(self) -> None:
             parts = unquote(urlsplit(self.path).path).strip("/").split("/")
             hub.asked.append(f"{self.command} {'/'.join(parts)}")
-            if parts[:2] == ["api", "models"] and parts[4:5] == ["revision"]:
-                repo, commit = "/".join(parts[2:4]), hub.found("/".join(parts[2:4]), parts[5])
-                tags = [f"license:{hub.licence}"] if hub.licence else []
-                body = json.dumps({"id": repo, "sha": commit, "tags": tags, "siblings": []}).encode()
-                self._send(200, body, {"Content-Type": "application/json"})
+            if hub.gated:
+                self._send(403, b"", {"X-Error-Code": "GatedRepo"})
+                return
+            if parts[:2] == ["api", "models"] and len(parts) > 5:
+                self._about("/".join(parts[2:4]), parts[4], parts[5])
                 return
             if parts[2:3] != ["resolve"]:
                 self._send(404, b"", {})
@@ -73,11 +76,46 @@ def serving() -> Iterator[Hub]:
             else:
                 held = hub.files[repo][commit][name]
                 etag = hashlib.sha256(held).hexdigest()
-                self._send(200, held, {"X-Repo-Commit": commit, "ETag": f'"{etag}"'})
+                self._send_file(name, held, {"X-Repo-Commit": commit, "ETag": f'"{etag}"'})
+
+        def _about(self, repo: str, what: str, revision: str) -> None:
+            commit = hub.found(repo, revision)
+            if commit is None:
+                self._send(
+                    404, b"", {"X-Error-Code": "RevisionNotFound" if repo in hub.files else "RepoNotFound"}
+                )
+                return
+            held = hub.files[repo][commit]
+            if what == "tree":
+                entries = [
+                    {"type": "file", "path": n, "size": len(b), "oid": hashlib.sha1(b).hexdigest()}
+                    for n, b in held.items()
+                ]
+                body = json.dumps(entries).encode()
+            else:
+                tags = [f"license:{hub.licence}"] if hub.licence else []
+                siblings = [{"rfilename": name, "size": len(of)} for name, of in held.items()]
+                body = json.dumps({"id": repo, "sha": commit, "tags": tags, "siblings": siblings}).encode()
+            self._send(200, body, {"Content-Type": "application/json"})
+
+        def _send_file(self, name: str, held: bytes, headers: dict[str, str]) -> None:
+            asked, whole = self.headers.get("Range"), len(held)
+            if asked and self.command == "GET":
+                hub.ranges[name] = asked
+                start = int(asked.removeprefix("bytes=").split("-")[0])
+                held = held[start:]
+                headers["Content-Range"] = f"bytes {start}-{whole - 1}/{whole}"
+            cut = hub.hangs_up.get(name) if self.command == "GET" else None
+            if cut is not None and not asked:
+                self._send(200, held[:cut], {**headers, "Content-Length": str(whole)})
+            elif cut is not None:
+                self._send(503, b"", {})
+            else:
+                self._send(206 if "Content-Range" in headers else 200, held, headers)
 
         def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
             self.send_response(status)
-            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             if self.command == "GET":

@@ -638,8 +638,8 @@ _KEYS = (
         "the digest of weights leaves the autoencoder out",
         (
             "filmforge/video_models/weights.py",
-            "for name in sorted(components) for path",
-            'for name in sorted(set(components) - {"vae"}) for path',
+            "for component in sorted(components):",
+            'for component in sorted(set(components) - {"vae"}):',
         ),
         "tests/video_models/test_weights.py::test_the_digest_is_of_what_decides_pictures",
     ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from importlib.util import find_spec
@@ -105,21 +105,15 @@ def missing_package(identity: Mapping[str, Any]) -> str | None:
     return None
 
 
-def fetch_embedder(repo: str, commit: str | None) -> str:
-    """Download an embedder into the hub's cache; the commit. Needs a network."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
+def embedder_files(names: Iterable[str]) -> tuple[str, ...]:
+    """Of the files of a repository, by their path in it, those that are read of an embedder."""
+    return tuple(n for n in names if n in _READ or ("/" not in n and n.endswith(".safetensors")))
 
-    try:
-        folder = snapshot_download(
-            repo, revision=commit or "main", allow_patterns=["*.json", "*.safetensors"]
-        )
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WeightsError(f"embedder: {repo} could not be fetched: {first}") from error
-    if wrong := _wrong(Path(folder)):
+
+def refuse_other(repo: str, folder: Path) -> None:
+    """Raise WeightsError where what was downloaded is no embedder that transformers loads safely."""
+    if wrong := _wrong(folder):
         raise WeightsError(f"embedder: {repo} {wrong}")
-    return Path(folder).name
 
 
 def _wrong(folder: Path) -> str:

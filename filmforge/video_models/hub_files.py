@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from filmforge.errors import WeightsError
+from filmforge.video_models.hub import asking, licence_among
 from filmforge.video_models.lora_file import PEFT_CONFIG
 from filmforge.video_models.weights import content_of, hub_snapshot, sha256_of
 
@@ -119,19 +120,18 @@ def fetch_files(files: HubFiles) -> str:
 
 def _asked(files: HubFiles, name: str, commit: str | None, *, dry_run: bool = False) -> Any:
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     revision = commit or files.revision or "main"
-    try:
-        return hf_hub_download(files.repo, name, revision=revision, dry_run=dry_run)
-    except (HfHubHTTPError, EntryNotFoundError, OSError, ValueError) as error:
-        gone = isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError)
-        if gone:
+    with asking(f"{files.repo}/{name}"):
+        try:
+            return hf_hub_download(files.repo, name, revision=revision, dry_run=dry_run)
+        except EntryNotFoundError as error:
+            if isinstance(error, LocalEntryNotFoundError):  # which is said where the hub cannot be reached
+                raise
             raise WeightsError(
                 f"{files.repo} has no file {name} at {revision}; look at its page for the name"
             ) from None
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WeightsError(f"{files.repo}/{name} could not be fetched: {first}") from error
 
 
 def _licence(repo: str, commit: str) -> str | None:
@@ -144,5 +144,4 @@ def _licence(repo: str, commit: str) -> str | None:
         Exception
     ):  # the transport's errors differ between versions of the client, and a file was told of already
         return None
-    prefix = "license:"
-    return next((tag.removeprefix(prefix) for tag in info.tags or () if tag.startswith(prefix)), None)
+    return licence_among(info.tags or ())

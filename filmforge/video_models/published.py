@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from filmforge.video_models.family import Facts
+from filmforge.video_models.weights import of_variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +60,7 @@ class Published:
 
 def weight_files(part: Path, variant: str | None) -> list[Path]:
     """The safetensors files of a component: those of `variant` where there are any, else those of none."""
-    files = sorted(part.glob("*.safetensors"))
-    named = {v: [file for file in files if f".{v}" in file.name] for v in ("bf16", "fp16")}
-    if variant is not None and named.get(variant):
-        return named[variant]
-    return [file for file in files if not any(file in found for found in named.values())] or files
+    return [part / name for name in of_variant(sorted(f.name for f in part.glob("*.safetensors")), variant)]
 
 
 def release_in(

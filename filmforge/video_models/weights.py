@@ -11,10 +11,10 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from filmforge.errors import WeightsError
 from filmforge.video_models.facts import Facts
@@ -24,6 +24,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PICKLES = {".bin", ".pt", ".pth", ".ckpt", ".pkl"}
 _MATTERS = {".json", ".safetensors", ".model", ".txt"}
+_VARIANTS = ("bf16", "fp16")
 _WITHOUT_WEIGHTS = {"animatic", "comfyui"}
 
 
@@ -49,10 +50,10 @@ class Weights:
             return self.folder
         if self.repo is None:
             raise WeightsError(f"{self.family} has no weights to load")
-        at = f" --revision {self.commit}" if self.commit else ""
+        at = f" at {self.commit}" if self.commit else ""
         raise WeightsError(
-            f"{self.family}: the weights {self.repo} are not on this machine. With a network, fetch them: "
-            f"`hf download {self.repo}{at}`; without one, name a folder that has them: `weights: ./folder`"
+            f"{self.family}: the weights {self.repo}{at} are not on this machine. With a network, run: filmforge fetch "
+            "FILM; without one, name a folder that has them: `weights: ./folder`"
         )
 
 
@@ -94,48 +95,22 @@ def find(
 
 
 def digest_of(
-    folder: Path, *, without: Collection[str] = (), hasher: Callable[[Path], str] = sha256_of
+    folder: Path,
+    *,
+    variant: str | None = None,
+    without: Collection[str] = (),
+    hasher: Callable[[Path], str] = sha256_of,
 ) -> str:
     """SHA-256 over the names and digests of the files that decide pictures, in order of name.
 
     These are `model_index.json` and, in the folders of its components, configurations, safetensors and
-    tokenizer files. What else lies there (a README, pictures, pickles that are never read) has no part in it, nor have
-    the weights of the components in `without`.
+    tokenizer files. What else lies there (a README, pictures, pickles that are never read, weights of another
+    variant) has no part in it, nor have the weights of the components in `without`.
     """
     total = hashlib.sha256(b"filmforge.weights/1\n")
-    for path in _files(folder):
-        if path.parent.name in without and ".safetensors" in path.suffixes:
-            continue
+    for path in _files(folder, variant, without):
         total.update(f"{path.relative_to(folder).as_posix()}\0{content_of(path, hasher)}\n".encode())
     return total.hexdigest()
-
-
-def fetch(
-    facts: Facts,
-    repo: str,
-    revision: str | None,
-    *,
-    without: Collection[str] = (),
-    hasher: Callable[[Path], str] = sha256_of,
-) -> Weights:
-    """Download `repo` at `revision` into the hub's cache: the only function here that needs a network.
-
-    The weights of the components in `without` stay where they are.
-    """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    patterns = ["*.json", "*.safetensors", "*.model", "*.txt"]
-    spared = [f"{name}/*.safetensors*" for name in without]
-    try:
-        folder = snapshot_download(
-            repo, revision=revision or "main", allow_patterns=patterns, ignore_patterns=spared or None
-        )
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WeightsError(f"{facts.id}: {repo} could not be fetched: {first}") from error
-    found = _checked(facts, Path(folder), without, hasher)
-    return Weights(facts.id, found.folder, repo, Path(folder).name, found.digest)
 
 
 def hub_snapshot(repo: str, revision: str) -> tuple[str | None, Path | None]:
@@ -162,30 +137,33 @@ def _in_hub_cache(
 ) -> Weights:
     commit, folder = hub_snapshot(repo, revision)
     # A snapshot that was broken off has an index and lacks weights: it counts as not there, to be fetched.
-    if folder is None or _missing(folder, without):
+    if folder is None or lacking(folder, facts.variant, without):
         return Weights(facts.id, None, repo, commit)
     return Weights(facts.id, folder, repo, commit, _checked(facts, folder, without, hasher).digest)
 
 
 def _checked(facts: Facts, folder: Path, without: Collection[str], hasher: Callable[[Path], str]) -> Weights:
-    missing = _missing(folder, without)
+    missing = lacking(folder, facts.variant, without)
     if missing:
         raise WeightsError(f"{facts.id}: {folder} {missing}")
-    return Weights(facts.id, folder, None, None, digest_of(folder, without=without, hasher=hasher))
+    digest = digest_of(folder, variant=facts.variant, without=without, hasher=hasher)
+    return Weights(facts.id, folder, None, None, digest)
 
 
-def _missing(folder: Path, without: Collection[str] = ()) -> str:
+def lacking(folder: Path, variant: str | None = None, without: Collection[str] = ()) -> str:
     """What keeps `folder` from being a model in diffusers' layout; empty when nothing does.
 
     Of the components in `without` only the configurations are asked for.
     """
     if not folder.is_dir():
         return "does not exist, or is not a folder"
-    components = _components(folder)
+    components = components_of(folder)
     if components is None:
         return "holds no readable model_index.json, so it is not a model in diffusers' layout"
     for name, needs_weights in components.items():
         files = list((folder / name).glob("*")) if (folder / name).is_dir() else []
+        kept = set(of_variant((file.name for file in files if ".safetensors" in file.name), variant))
+        files = [file for file in files if ".safetensors" not in file.name or file.name in kept]
         suffixes = {file.suffix for file in files}
         if not files:
             return f"lacks {name}/, which its model_index.json names"
@@ -209,7 +187,7 @@ def _missing(folder: Path, without: Collection[str] = ()) -> str:
     return ""
 
 
-def _components(folder: Path) -> dict[str, bool] | None:
+def components_of(folder: Path) -> dict[str, bool] | None:
     """The components that model_index.json names -> whether they have weights (a tokenizer has none)."""
     try:
         index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
@@ -227,7 +205,7 @@ def _components(folder: Path) -> dict[str, bool] | None:
 
 
 def _shards(files: list[Path]) -> list[str]:
-    indexes = [file for file in files if file.name.endswith(".safetensors.index.json")]
+    indexes = [file for file in files if ".safetensors.index." in file.name and file.suffix == ".json"]
     names: set[str] = set()
     for index in indexes:
         try:
@@ -237,11 +215,39 @@ def _shards(files: list[Path]) -> list[str]:
     return sorted(names)
 
 
-def _files(folder: Path) -> list[Path]:
-    components = _components(folder) or {}
-    inside = [path for name in sorted(components) for path in (folder / name).rglob("*")]
-    files = [path for path in inside if path.suffix in _MATTERS and path.is_file()]
-    return [folder / "model_index.json", *sorted(files, key=lambda path: path.as_posix())]
+def _files(folder: Path, variant: str | None, without: Collection[str]) -> list[Path]:
+    components = components_of(folder) or {}
+    inside = [path for name in components for path in (folder / name).rglob("*") if path.is_file()]
+    names = (path.relative_to(folder).as_posix() for path in inside)
+    return [folder / name for name in needed(names, components, variant=variant, without=without)]
+
+
+def needed(
+    names: Iterable[str], components: Iterable[str], *, variant: str | None, without: Collection[str] = ()
+) -> list[str]:
+    """Of the files of a model in diffusers' layout, by their path in it, those that rendering reads.
+
+    Repositories also hold the same weights in other precisions, and as single files beside the components: of each
+    component these are the weights of `variant`, where it has some. `without` names components whose weights are not
+    wanted.
+    """
+    chosen = ["model_index.json"]
+    offered = [PurePosixPath(name) for name in names]
+    for component in sorted(components):
+        inside = [n for n in offered if len(n.parts) > 1 and n.parts[0] == component and n.suffix in _MATTERS]
+        weights = [n for n in inside if ".safetensors" in n.name]
+        kept = set() if component in without else set(of_variant((n.name for n in weights), variant))
+        chosen += sorted(str(n) for n in inside if n not in weights or n.name in kept)
+    return chosen
+
+
+def of_variant(names: Iterable[str], variant: str | None) -> list[str]:
+    """Of a component's files of weights those of `variant`, where there are any; else those of none."""
+    every = list(names)
+    apart = {v: [name for name in every if f".{v}" in name] for v in _VARIANTS}
+    if variant is not None and apart.get(variant):
+        return apart[variant]
+    return [name for name in every if not any(name in found for found in apart.values())] or every
 
 
 def content_of(path: Path, hasher: Callable[[Path], str] = sha256_of) -> str:

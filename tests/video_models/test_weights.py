@@ -141,7 +141,7 @@ def test_weights_that_are_not_here_can_still_be_planned_for(hub: Path, tmp_path:
     """No error until they are needed; then the remedy. A broken-off download counts as not here."""
     absent = find(FIVE, "somebody/else", "v1", tmp_path)
     assert (absent.folder, absent.digest, absent.commit) == (None, None, None)
-    with pytest.raises(WeightsError, match=r"not on this machine.*hf download somebody/else"):
+    with pytest.raises(WeightsError, match=r"somebody/else.* not on this machine.*run: filmforge fetch"):
         absent.required()
     next((hub / "blobs").iterdir()).unlink()
     assert find(FIVE, None, None, tmp_path).folder is None
