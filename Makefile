@@ -5,7 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: film test rows setup check format generated pocket pocket-report benchmarks faults traps clean
+LOWEST := .venv-lowest
+
+.PHONY: film test rows lowest setup check format generated pocket pocket-report benchmarks faults traps clean
 
 film: $(READY)  ## set up, and build projects/lantern
 	$(BIN)/filmforge build projects/lantern/film.yaml
@@ -15,6 +17,12 @@ test: $(READY)  ## set up, and run the tests
 
 rows: $(READY)  ## what runs again, every row of it, on a real pocket film: a quarter of an hour
 	$(BIN)/python -m pytest --all-rows tests/building/test_rows_on_pocket.py
+
+lowest:  ## the tests with the oldest releases that pyproject.toml allows, in an environment of its own
+	$(PYTHON) -m venv $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(LOWEST)/bin/uv pip install --python $(LOWEST)/bin/python --resolution lowest-direct -e '.[dev]'
+	OMP_NUM_THREADS=1 $(LOWEST)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 setup: $(READY)
 
@@ -54,4 +62,4 @@ traps: $(READY)  ## put every known mistake back into a copy, one by one, and se
 	$(BIN)/python -m traps
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(LOWEST)

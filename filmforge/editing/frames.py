@@ -145,6 +145,8 @@ def _decode(path: Path, start: int, end: int | None) -> Iterator[av.VideoFrame]:
             for picture in packet.decode():
                 given += 1
                 yield picture
+    if end is None and given < seen - start:
+        raise MediaError(f"{path.name}: of its {seen} frames only {start + given} decode; delete it, and build again")
     if end is not None and given < end - start:
         last = "none" if not seen else f"{seen} (0 to {seen - 1})"
         raise MediaError(f"{path.name}: frames {start} to {end} were asked for; it has {last}")

@@ -23,7 +23,14 @@ def refuse_if_short(path: Path, stream: Any, reason: Exception) -> None:
     if isinstance(reason, MemoryError):
         raise too_little(path) from reason
     context = stream.codec_context
-    pixels = (getattr(context, "width", 0) or 0) * (getattr(context, "height", 0) or 0)
+    refuse_if_none_left(path, (getattr(context, "width", 0) or 0) * (getattr(context, "height", 0) or 0))
+
+
+def refuse_if_none_left(path: Path, pixels: int) -> None:
+    """Raise MediaError if a decoder of frames of so many pixels would not get its memory.
+
+    Some decoders, given no memory for a frame, leave it out without a word: this is for where one is missing.
+    """
     try:
         mmap.mmap(-1, max(_LEAST, pixels * _PIXEL * _HELD)).close()
     except OSError as short:

@@ -17,7 +17,7 @@ from filmforge.editing import probe
 from filmforge.editing.conform import frames_covered, held_at_times, source_index
 from filmforge.editing.enlarge import FACTOR, WORTH_IT, enlarged
 from filmforge.editing.ffmpeg import THREADS
-from filmforge.editing.memory import refuse_if_short
+from filmforge.editing.memory import refuse_if_none_left, refuse_if_short
 from filmforge.errors import MediaError
 
 Fit = Literal["fill", "fit"]
@@ -130,7 +130,7 @@ class ConformedFrames:
         frames: Iterator[tuple[int, av.VideoFrame]] | None = None
         current: tuple[int, av.VideoFrame] | None = None
         ahead: tuple[int, av.VideoFrame] | None = None
-        raw, raw_index = b"", -1
+        raw, raw_index, missed = b"", -1, -1
         for index in wanted:
             if frames is None:
                 frames = self._numbered(index)
@@ -142,6 +142,9 @@ class ConformedFrames:
             while ahead is not None and ahead[0] <= index:
                 current, ahead = ahead, next(frames, None)
             assert current is not None
+            if current[0] < index and missed != current[0]:
+                missed = current[0]
+                refuse_if_none_left(self._picture.path, self._source_layout.width * self._source_layout.height)
             if current[0] != raw_index:
                 raw, raw_index = self._bytes(current[1]), current[0]
             yield raw
