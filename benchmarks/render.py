@@ -29,7 +29,7 @@ import torch
 from diffusers import WanPipeline
 from diffusers.utils import export_to_video
 
-pipeline = WanPipeline.from_pretrained(sys.argv[1])
+pipeline = WanPipeline.from_pretrained(sys.argv[1], torch_dtype=torch.float32)  # else text is embedded in bf16
 pipeline.set_progress_bar_config(disable=True)
 for seed, prompt in enumerate(sys.argv[3:]):
     frames = pipeline(

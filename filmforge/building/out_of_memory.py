@@ -26,8 +26,10 @@ def ran_out(error: BaseException) -> bool:
 def _says_so(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
-        return True
+    if isinstance(error, OSError) and error.errno in (errno.ENOMEM, errno.EAGAIN):
+        return (
+            True  # EAGAIN is what FFmpeg says where no thread can be started, for want of room for its stack
+        )
     # torch's errors on a processor, and those of CUDA's libraries, are plain RuntimeErrors.
     if not isinstance(error, (RuntimeError, ImportError)):
         return False

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filmforge.editing.ffmpeg import THREADS
+from filmforge.editing.memory import refuse_if_none_left, refuse_if_short
 from filmforge.editing.probe import UNREADABLE
 from filmforge.errors import MediaError
 
@@ -134,19 +135,30 @@ def _decode(path: Path, start: int, end: int | None) -> Iterator[av.VideoFrame]:
         stream: Any = container.streams.video[0]
         stream.codec_context.thread_count = THREADS
         stream.codec_context.thread_type = "SLICE"
-        for packet in container.demux(stream):
-            if not packet.size:
-                continue
-            seen += 1
-            if seen <= start:
-                continue
-            if end is not None and seen > end:
-                break
-            for picture in packet.decode():
-                given += 1
-                yield picture
-    if end is None and given < seen - start:
-        raise MediaError(f"{path.name}: of its {seen} frames only {start + given} decode; delete it, and build again")
+        held = round(Fraction(container.duration or 0, av.time_base) * Fraction(stream.average_rate or 0))
+        try:
+            for packet in container.demux(stream):
+                if not packet.size:
+                    continue
+                seen += 1
+                if seen <= start:
+                    continue
+                if end is not None and seen > end:
+                    break
+                for picture in packet.decode():
+                    given += 1
+                    yield picture
+        except UNREADABLE as reason:
+            refuse_if_short(path, stream, reason)
+            raise MediaError(
+                f"{path.name}: its frame {start + given} does not decode ({reason}); delete it, and build again"
+            ) from reason
+        if given < (held if end is None else min(end, held)) - start:
+            refuse_if_none_left(path, stream.codec_context.width * stream.codec_context.height)
+        if end is None and given < held - start:
+            raise MediaError(
+                f"{path.name}: of its {held} frames only {seen} can be read; delete it, and build again"
+            )
     if end is not None and given < end - start:
         last = "none" if not seen else f"{seen} (0 to {seen - 1})"
         raise MediaError(f"{path.name}: frames {start} to {end} were asked for; it has {last}")

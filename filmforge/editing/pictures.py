@@ -88,7 +88,9 @@ class ConformedFrames:
             if stream is None:
                 raise MediaError(f"{picture.path}: has no picture")
             self._times = probe.timeline(container, stream)
+            self._lossless = stream.codec_context.name == "ffv1"
             if not self._times.frames:
+                refuse_if_none_left(picture.path, size[0] * size[1])
                 raise MediaError(f"{picture.path}: has no frames; export it again")
         for frame in _decode(picture.path):
             self.layout = _describe(frame, picture.path)
@@ -144,10 +146,17 @@ class ConformedFrames:
             assert current is not None
             if current[0] < index and missed != current[0]:
                 missed = current[0]
-                refuse_if_none_left(self._picture.path, self._source_layout.width * self._source_layout.height)
+                self._left_out(index)
             if current[0] != raw_index:
                 raw, raw_index = self._bytes(current[1]), current[0]
             yield raw
+
+    def _left_out(self, index: int) -> None:
+        """Raise MediaError unless frame `index`, which the decoder left out, may be passed over as players do."""
+        path, layout = self._picture.path, self._source_layout
+        refuse_if_none_left(path, layout.width * layout.height)
+        if self._lossless:  # every frame stands for itself: none is missing but by damage
+            raise MediaError(f"{path}: its frame {index} cannot be read; delete it, or export it again")
 
     def _bytes(self, frame: av.VideoFrame) -> bytes:
         layout = self._source_layout

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 import av
 import av.error
 
-from filmforge.editing.memory import refuse_if_short, too_little
+from filmforge.editing.memory import refuse_if_none_left, refuse_if_short, too_little
 from filmforge.editing.picture_check import check_image, is_image
 from filmforge.errors import MediaError
 
@@ -117,6 +117,7 @@ def probe(path: Path) -> Media:
         _first(path, sound_stream, "sound")
         return Media("audio", duration=Fraction(shown.samples, rate), codec=codec, **sound)
     if not shown.frames:
+        refuse_if_none_left(path, 0)
         raise MediaError(f"{path}: has no frames; export it again")
     width, height = _first(path, picture_stream, "picture")
     return Media(

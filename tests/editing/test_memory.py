@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from filmforge.editing.frames import write_frames
 from filmforge.editing.sound import decode_sound
 from tests.editing.media import FILM
 from tests.media import write_clip
@@ -23,6 +25,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from filmforge.building.out_of_memory import ran_out
+from filmforge.editing.frames import read_frames
 from filmforge.editing.pictures import ConformedFrames, Picture
 from filmforge.editing.probe import probe
 from filmforge.errors import MediaError
@@ -34,13 +37,15 @@ if room:
 try:
     if sys.argv[1] == "probe":
         print(probe(path).frames)
+    elif sys.argv[1] == "read":
+        print(len({{frame.tobytes() for frame in read_frames(path)}}))
     else:
         footage = Picture(path, Fraction(24), {FRAMES})
         print(len({{raw for raw in ConformedFrames(footage, {FRAMES}, Fraction(24), {LARGE})}}))
 except MediaError as error:
     print("short" if ran_out(error) else "other", error)
-except MemoryError:
-    print("short")
+except (MemoryError, OSError) as error:
+    print("short" if ran_out(error) else error)
 """
 
 
@@ -49,6 +54,15 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """H.264 whose frames take 5.5 MB each, every one of another brightness."""
     path = tmp_path_factory.mktemp("footage") / "large.mp4"
     write_clip(path, FRAMES, FILM, LARGE)
+    return path
+
+
+@pytest.fixture(scope="module")
+def lossless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our own frames, of noise, so that each takes 12 MB in its packet too."""
+    path = tmp_path_factory.mktemp("ours") / "render.mkv"
+    noise = np.random.default_rng(0).integers(0, 255, (FRAMES, LARGE[1], LARGE[0], 3), dtype=np.uint8)
+    write_frames(path, noise // np.arange(1, FRAMES + 1, dtype=np.uint8)[:, None, None, None], FILM)
     return path
 
 
@@ -72,6 +86,13 @@ class TestLimited:
         said = child("decode", footage, megabytes << 20)
         assert said == str(FRAMES) or said.startswith("short")
         assert "export it again" not in said
+
+    @pytest.mark.parametrize("what", ["read", "decode"])
+    @pytest.mark.parametrize("megabytes", [8, 44, 68, 92, 116, 128, 176, 224])
+    def test_of_ours(self, lossless: Path, what: str, megabytes: int) -> None:
+        """Lossless frames likewise, in whichever way they are read: all of them as they are, or short of memory."""
+        said = child(what, lossless, megabytes << 20)
+        assert said == str(FRAMES) or said.startswith("short")
 
     def test_in_words(self, footage: Path) -> None:
         """The message says that memory is short, of which file, and what to do."""
