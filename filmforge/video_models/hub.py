@@ -92,7 +92,7 @@ def licence_among(tags: Collection[str]) -> str | None:
 @contextmanager
 def asking(what: str) -> Iterator[None]:
     """Whatever the hub's client raises meanwhile is a WeightsError that says what could not be fetched, and why."""
-    from huggingface_hub.errors import GatedRepoError
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
     try:
         yield
@@ -103,6 +103,13 @@ def asking(what: str) -> Iterator[None]:
             f"{what} could not be fetched: its licence must be accepted on its page first, by the account whose token "
             "`hf auth login` keeps"
         ) from error
+    except RepositoryNotFoundError as error:
+        raise WeightsError(
+            f"{what} could not be fetched: the hub has no such repository, or one that is private, which takes the token "
+            "that `hf auth login` keeps"
+        ) from error
+    except RevisionNotFoundError as error:
+        raise WeightsError(f"{what} could not be fetched: the hub has no such revision of it") from error
     except Exception as error:  # the transport's errors have another base in each version of the client
         said = str(error).strip()
         first = said.splitlines()[0] if said else type(error).__name__

@@ -210,6 +210,16 @@ class TestBeforehand:
         assert ended.status == 2
         assert f"{FIVE} could not be fetched: its licence must be accepted on its page first" in ended.err
 
+    def test_what_the_hub_does_not_have(self, hub: Hub, five: Path, run: Run, tmp_path: Path) -> None:
+        """No such repository, and no such revision of one."""
+        ended = run("fetch", small(tmp_path, ", weights: a/b"))
+        assert ended.status == 2
+        assert "a/b could not be fetched: the hub has no such repository, or one that is private" in ended.err
+        hub.push("a/b", files_of(five))
+        ended = run("fetch", small(tmp_path, ", weights: a/b, revision: v9"))
+        assert ended.status == 2
+        assert "a/b could not be fetched: the hub has no such revision of it" in ended.err
+
     def test_without_a_network(
         self, hub: Hub, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
