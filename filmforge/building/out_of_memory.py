@@ -27,9 +27,7 @@ def _says_so(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
     if isinstance(error, OSError) and error.errno in (errno.ENOMEM, errno.EAGAIN):
-        return (
-            True  # EAGAIN is what FFmpeg says where no thread can be started, for want of room for its stack
-        )
+        return True  # EAGAIN: FFmpeg could start no thread, for want of room for its stack
     # torch's errors on a processor, and those of CUDA's libraries, are plain RuntimeErrors.
     if not isinstance(error, (RuntimeError, ImportError)):
         return False

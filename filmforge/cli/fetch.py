@@ -21,7 +21,7 @@ def fetch(
     from filmforge.project import plan
     from filmforge.video_models.hub import free_space
 
-    wanted = list(missing(plan(load_project(film, profile, overrides, store)), guess=dry_run))
+    wanted = missing(plan(load_project(film, profile, overrides, store)), guess=dry_run)
     if not wanted:
         click.echo("all weights that the film needs are on this machine")
         return
