@@ -54,7 +54,7 @@ def unpack(source: Path = WEIGHTS) -> None:
 
     The averaged weights serve as both kinds; momentum starts anew. What is there already stays.
     """
-    vae = AutoencoderKLWan.from_pretrained(source / "vae")
+    vae = AutoencoderKLWan.from_pretrained(source / "vae").float()
     means = {name: list(vae.config[name]) for name in ("latents_mean", "latents_std")}
     painter = WanTransformer3DModel.from_pretrained(source / "transformer").float().state_dict()
     twin = UMT5EncoderModel.from_pretrained(source / "text_encoder").float().state_dict()
@@ -81,7 +81,7 @@ def export(target: Path = WEIGHTS) -> None:
     if state is not None:
         transformer.load_state_dict(state["ema_transformer"])
         text.load_state_dict(state["ema_text"])
-    trained_vae().save_pretrained(part / "vae")
+    trained_vae().to(torch.bfloat16).save_pretrained(part / "vae")
     transformer.to(torch.bfloat16).save_pretrained(part / "transformer")
     as_umt5(text).to(torch.bfloat16).save_pretrained(part / "text_encoder")
     tokenizer.save_pretrained(str(part / "tokenizer"))

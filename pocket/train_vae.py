@@ -1,7 +1,8 @@
 """Teaches the VAE: pictures of everything, theatre stills, then short clips; crops of 64x96.
 
-Loss: L1 + 2 MSE + L1 on differences of neighbouring pixels (clean edges), noise on the latents so
-that small errors of the transformer do not show. Resumes from ``.pocket/vae.pt``.
+Loss: L1 + 4 MSE + L1 on differences of neighbouring pixels (clean edges), noise on the latents so
+that small errors of the transformer do not show. Resumes from ``.pocket/vae.pt``. Where ``.pocket/vae-before`` lies,
+latents are held near to what that encoder makes, so that a transformer taught on it can go on from where it is.
 """
 
 from __future__ import annotations
@@ -11,15 +12,17 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from diffusers import AutoencoderKLWan
 
 from pocket.muon import muon
 from pocket.pair import RANK, WORKERS, agree, average_gradients, meet
-from pocket.vae_model import decode_whole, encode_whole, new_vae, to_pixels, whole_clips
+from pocket.vae_model import decode_whole, encode_whole, in_last, new_vae, to_pixels, whole_clips
 from pocket.workplace import WORK, device, half_precision, load, save
 
 NOISE = 0.12  # at most, of the latents' deviation
 CROP = (64, 96)
 PEAK = 1.2e-3
+ANCHOR = 0.004  # what a latent off by its deviation costs, beside errors of about 0.1 in all
 
 
 class Shelf:
@@ -73,11 +76,30 @@ def held_out(vae: torch.nn.Module, count: int = 4) -> float:
     return float((10 * torch.log10(4 / (x - y).square().flatten(1).mean(1))).mean())
 
 
+def _encoder_before(where: torch.device) -> AutoencoderKLWan | None:
+    """The VAE whose latents are to be kept near; None where there is none."""
+    folder = WORK / "vae-before"
+    if not folder.exists():
+        return None
+    before: AutoencoderKLWan = AutoencoderKLWan.from_pretrained(folder)
+    return before.requires_grad_(False).to(where)
+
+
+def _moved(before: AutoencoderKLWan, x: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
+    """How far latents are from those of before, in squares of each channel's deviation."""
+    with torch.no_grad(), torch.autocast(x.device.type, torch.bfloat16, enabled=half_precision()):
+        were = encode_whole(before, x).float()
+    spread = were.std((0, 2, 3, 4), keepdim=True) + 0.1
+    return ((latents - were) / spread).square().mean()
+
+
 def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
     """Train for so long in all; the learning rate falls to zero at the end."""
     meet()
     where = device()
     vae = new_vae().to(where)
+    if where.type == "cpu":
+        in_last(vae)
     optimiser = muon(vae, PEAK)
     step, spent = 0, 0.0
     state = load(checkpoint)
@@ -91,7 +113,8 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
     rng = np.random.default_rng([step, RANK])
     last, shown, kept = time.monotonic(), 0.0, 0
     half = half_precision()
-    with whole_clips():
+    before = _encoder_before(where)
+    with whole_clips(compiled=where.type == "cpu"):
         while spent < minutes * 60:
             done = spent / (minutes * 60)
             rate = PEAK * min(1.0, (step + 1) / 60) * (1 - done) ** 0.9
@@ -106,15 +129,17 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
                 frames = int(dice.choice([5, 9, 17], p=[0.2, 0.5, 0.3]))
                 source = "drifts" if frames < 17 and dice.random() < 0.25 else "clips"
                 batch = shelves[source].take(rng, {5: 2, 9: 1, 17: 1}[frames] * n, frames)
-            x = to_pixels(batch.to(where))
+            x = to_pixels(batch.to(where))  # its channels last already
             with torch.autocast(where.type, torch.bfloat16, enabled=half):
                 latents = encode_whole(vae, x)
                 blur = NOISE * latents.detach().std() * torch.rand(len(x), 1, 1, 1, 1, device=where)
                 y = decode_whole(vae, latents + blur * torch.randn_like(latents)).float()
             error = y - x
             mse = error.square().mean()
-            loss = error.abs().mean() + 2 * mse + 0.5 * edges(x, y)
+            loss = error.abs().mean() + 4 * mse + 0.5 * edges(x, y)
             loss = loss + 3e-4 * latents.float().square().mean()
+            if before is not None:
+                loss = loss + ANCHOR * _moved(before, x, latents.float())
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             average_gradients(vae.parameters())

@@ -87,7 +87,7 @@ class Media:
         if facts.pop("schema", None) != "filmforge.media/1":
             raise ValueError("not a filmforge.media/1 document")
         fractions = {f.name for f in fields(cls) if f.type == "Fraction"}
-        return cls(**{k: Fraction(v) if k in fractions else v for k, v in facts.items()})  # type: ignore[arg-type]
+        return cls(**facts | {name: Fraction(facts[name]) for name in fractions & facts.keys()})
 
 
 def probe(path: Path) -> Media:
