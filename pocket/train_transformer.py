@@ -23,7 +23,7 @@ from pocket.pair import RANK, WORKERS, agree, average_gradients, meet
 from pocket.text_model import encode, load_tokenizer, new_text_encoder, tokenise
 from pocket.transformer_model import SHIFT, WrittenOutAttention, new_transformer
 from pocket.vae_model import Z
-from pocket.workplace import WORK, device, half_precision, load, save
+from pocket.workplace import WORK, compiler_at_hand, device, half_precision, load, save
 
 PEAK = 1.6e-3
 MATRICES = (
@@ -158,9 +158,9 @@ def train(
     if state:
         ema_painter.load_state_dict(state["ema_transformer"])
         ema_reader.load_state_dict(state["ema_text"])
-    if where.type == "cpu":
+    if where.type == "cpu" and compiler_at_hand():
         for block in painter.blocks:
-            block.compile()  # a fifth of a step; needs a C++ compiler, and without one the recipe says so
+            block.compile()  # a fifth of a step
     rng = np.random.default_rng([step, 5, RANK])
     shared = np.random.default_rng([step, 6])  # the same in every worker
     dice = torch.Generator().manual_seed(step * 16 + RANK)

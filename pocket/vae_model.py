@@ -10,6 +10,8 @@ import torch
 from diffusers import AutoencoderKLWan
 from torch.nn import functional
 
+from pocket.workplace import compiler_at_hand
+
 Z = 24  # channels; 16 kept too little of faces and of what moves, 48 were more than the transformer could carry
 
 
@@ -60,13 +62,13 @@ def _rows(x: torch.Tensor, norm: wan.WanRMS_norm, normed: Callable[..., torch.Te
 def whole_clips(compiled: bool = False) -> Iterator[None]:
     """The same arithmetic without the frame-by-frame cache, for training on short clips.
 
-    ``compiled``: norms and activations in one pass over memory, which needs a C++ compiler.
+    ``compiled``: norms and activations in one pass over memory, where there is a C++ compiler.
 
     diffusers walks a clip in slices of four frames and carries what each causal convolution saw;
     whole tensors do the same in far fewer and larger calls. A single frame meets only the last
     slice of a causal kernel. Equal to diffusers' own to 3e-6; see ``tests/pocket/test_recipe.py``.
     """
-    normed = torch.compile(_normed, dynamic=True) if compiled else _normed
+    normed = torch.compile(_normed, dynamic=True) if compiled and compiler_at_hand() else _normed
     causal, norm, resample = (
         wan.WanCausalConv3d.forward,
         wan.WanRMS_norm.forward,

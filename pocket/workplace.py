@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,12 @@ def half_precision() -> bool:
     backward, at 263 GFLOP/s against 63.
     """
     return device().type == "cuda" or bool(torch.cpu._is_avx512_bf16_supported())
+
+
+@cache
+def compiler_at_hand() -> bool:
+    """Whether torch can compile for the processor: it needs a C++ compiler."""
+    return any(shutil.which(name) for name in (os.environ.get("CXX", "g++"), "clang++"))
 
 
 def save(state: dict[str, Any], path: Path) -> None:

@@ -1,6 +1,6 @@
 """Writes a contact sheet of a delivered film: one frame from the middle of each shot.
 
-python scripts/contact_sheet.py projects/lantern/film.yaml docs/images/lantern.jpg --shots 9
+python scripts/contact_sheet.py projects/lantern/film.yaml docs/images/lantern.jpg --shots 12
 """
 
 from __future__ import annotations

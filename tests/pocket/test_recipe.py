@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
 
 from pocket.transformer_model import WrittenOutAttention
-from pocket.vae_model import decode_whole, encode_whole, whole_clips
+from pocket.vae_model import decode_whole, encode_whole, in_last, whole_clips
 
 
 def _small_vae() -> AutoencoderKLWan:
@@ -26,13 +27,21 @@ def _small_vae() -> AutoencoderKLWan:
 
 
 @torch.no_grad()
-def test_whole_clips_give_what_diffusers_gives_slice_by_slice() -> None:
+@pytest.mark.filterwarnings(
+    "ignore:`torch.jit.script_method` is deprecated:DeprecationWarning"
+)  # torch's own compiler
+@pytest.mark.parametrize("compiled", [False, True])
+def test_whole_clips_give_what_diffusers_gives_slice_by_slice(compiled: bool) -> None:
+    """Compiled, with the channels of kernels and pixels last, as the recipe trains on a processor."""
     vae = _small_vae()
     for frames in (1, 5, 13):
         pixels = torch.rand(1, 3, frames, 16, 32) * 2 - 1
         latents = vae.encode(pixels).latent_dist.mode()
         rebuilt = vae.decode(latents).sample
-        with whole_clips():
+        if compiled:
+            in_last(vae)
+            pixels = pixels.contiguous(memory_format=torch.channels_last_3d)
+        with whole_clips(compiled):
             ours = encode_whole(vae, pixels)
             ours_rebuilt = decode_whole(vae, latents).clamp(-1, 1)
         torch.testing.assert_close(ours, latents, atol=1e-5, rtol=1e-4)
