@@ -2,7 +2,8 @@
 
 Loss: L1 + 4 MSE + L1 on differences of neighbouring pixels (clean edges), noise on the latents so
 that small errors of the transformer do not show. Resumes from ``.pocket/vae.pt``. Where ``.pocket/vae-before`` lies,
-latents are held near to what that encoder makes, so that a transformer taught on it can go on from where it is.
+an exported VAE, latents are held near to what that encoder makes, so that a transformer taught
+on it can go on from where it is.
 """
 
 from __future__ import annotations

@@ -27,9 +27,8 @@ def _small_vae() -> AutoencoderKLWan:
 
 
 @torch.no_grad()
-@pytest.mark.filterwarnings(
-    "ignore:`torch.jit.script_method` is deprecated:DeprecationWarning"
-)  # torch's own compiler
+# torch's own compiler warns
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
 @pytest.mark.parametrize("compiled", [False, True])
 def test_whole_clips_give_what_diffusers_gives_slice_by_slice(compiled: bool) -> None:
     """Compiled, with the channels of kernels and pixels last, as the recipe trains on a processor."""
