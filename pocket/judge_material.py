@@ -19,8 +19,8 @@ from pocket.action import FPS
 from pocket.camera import MOVES, SIZES
 from pocket.cast import KINDS, kind_puppet
 from pocket.palette import COLOURS, vary
-from pocket.vae_model import decode_whole, encode_whole, to_pixels, whole_clips
-from pocket.workplace import WORK
+from pocket.vae_model import decode_whole, encode_whole, quickened, to_pixels
+from pocket.workplace import WORK, half_precision
 from pocket.world import Shot, figures, render, sample_shot
 
 Note = dict[str, str]
@@ -111,9 +111,9 @@ def repainted(
 ) -> Iterator[tuple[np.ndarray, Note]]:
     """The same clips through a VAE and back: as soft as painted ones."""
     for frames, note in clips:
-        with whole_clips():
+        with quickened(vae), torch.autocast("cpu", torch.bfloat16, enabled=half_precision()):
             latents = encode_whole(vae, to_pixels(torch.from_numpy(frames)[None]))
-            pixels = decode_whole(vae, latents)[0].permute(1, 2, 3, 0)
+            pixels = decode_whole(vae, latents)[0].float().permute(1, 2, 3, 0)
         yield ((pixels.clamp(-1, 1) + 1) * 127.5).round().byte().numpy(), note
 
 

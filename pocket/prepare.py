@@ -21,7 +21,7 @@ from diffusers import AutoencoderKLWan
 
 from pocket.draw import shots
 from pocket.export import trained_vae
-from pocket.vae_model import Z, encode_whole, in_last, to_pixels, whole_clips
+from pocket.vae_model import Z, encode_whole, quickened, to_pixels
 from pocket.workplace import WORK, device, half_precision, save
 from pocket.world import figures
 
@@ -83,10 +83,7 @@ def main() -> None:
         statistics()
         return
     vae = trained_vae().to(device())
-    on_processor = device().type == "cpu"
-    if on_processor:
-        in_last(vae)
-    with whole_clips(compiled=on_processor):
+    with quickened(vae):
         for number in range(int(sys.argv[2]), int(sys.argv[3])):
             encode_shard(sys.argv[1], number, vae)
             mark_figures(sys.argv[1], number)

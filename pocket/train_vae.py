@@ -17,7 +17,7 @@ from diffusers import AutoencoderKLWan
 
 from pocket.muon import muon
 from pocket.pair import RANK, WORKERS, agree, average_gradients, meet
-from pocket.vae_model import decode_whole, encode_whole, in_last, new_vae, to_pixels, whole_clips
+from pocket.vae_model import decode_whole, encode_whole, new_vae, quickened, to_pixels
 from pocket.workplace import WORK, device, half_precision, load, save
 
 NOISE = 0.12  # at most, of the latents' deviation
@@ -94,84 +94,102 @@ def _moved(before: AutoencoderKLWan, x: torch.Tensor, latents: torch.Tensor) -> 
     return ((latents - were) / spread).square().mean()
 
 
+class Trainee:
+    """The VAE with what teaching it keeps between two steps."""
+
+    def __init__(self, checkpoint: Path) -> None:
+        self.checkpoint = checkpoint
+        self.where = device()
+        self.vae = new_vae().to(self.where)
+        self.optimiser = muon(self.vae, PEAK)
+        self.before = _encoder_before(self.where)
+        self.step, self.spent = 0, 0.0
+        state = load(checkpoint)
+        if state:
+            self.vae.load_state_dict(state["vae"])
+            if "optimiser" in state:
+                self.optimiser.load_state_dict(state["optimiser"])
+            self.step, self.spent = int(state["step"]), float(state["spent"])
+
+    def lost(self, x: torch.Tensor) -> tuple[torch.Tensor, float]:
+        """The loss on pixels, and their squared error. Within ``quickened`` only."""
+        with torch.autocast(self.where.type, torch.bfloat16, enabled=half_precision()):
+            latents = encode_whole(self.vae, x)
+            blur = NOISE * latents.detach().std() * torch.rand(len(x), 1, 1, 1, 1, device=self.where)
+            y = decode_whole(self.vae, latents + blur * torch.randn_like(latents)).float()
+        error = y - x
+        mse = error.square().mean()
+        loss = error.abs().mean() + 4 * mse + 0.5 * edges(x, y)
+        loss = loss + 3e-4 * latents.float().square().mean()
+        if self.before is not None:
+            loss = loss + ANCHOR * _moved(self.before, x, latents.float())
+        return loss, float(mse.detach())
+
+    def learn(self, loss: torch.Tensor, rate: float) -> None:
+        """One step down the loss, in step with the other workers."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        average_gradients(self.vae.parameters())
+        torch.nn.utils.clip_grad_norm_(self.vae.parameters(), 1.0)
+        self.optimiser.step()
+        self.step += 1
+
+    def keep(self) -> None:
+        """Write the checkpoint."""
+        weights, momenta = self.vae.state_dict(), self.optimiser.state_dict()
+        save({"vae": weights, "optimiser": momenta, "step": self.step, "spent": self.spent}, self.checkpoint)
+
+
+class Material:
+    """Draws batches of pictures and clips, the same kind of batch in every worker."""
+
+    def __init__(self, step: int) -> None:
+        held = {"pictures": 1, "stills": 1, "clips": 2, "drifts": 1}
+        self.shelves = {name: Shelf(name, count) for name, count in held.items()}
+        self.dice = np.random.default_rng(step + 17)  # the same in every worker
+        self.rng = np.random.default_rng([step, RANK])
+
+    def next(self, done: float) -> torch.Tensor:
+        """Frames (n, t, h, w, 3), where that share (0..1) of the time is over: pictures first, then clips."""
+        n = 2 if WORKERS == 1 else 1
+        if self.dice.random() < (0.85 if done < 0.2 else 0.25 if done < 0.8 else 0.15):
+            return torch.cat([self.shelves[name].take(self.rng, 4 * n, 1) for name in ("pictures", "stills")])
+        frames = int(self.dice.choice([5, 9, 17], p=[0.2, 0.5, 0.3]))
+        source = "drifts" if frames < 17 and self.dice.random() < 0.25 else "clips"
+        return self.shelves[source].take(self.rng, {5: 2, 9: 1, 17: 1}[frames] * n, frames)
+
+
 def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
     """Train for so long in all; the learning rate falls to zero at the end."""
     meet()
-    where = device()
-    vae = new_vae().to(where)
-    if where.type == "cpu":
-        in_last(vae)
-    optimiser = muon(vae, PEAK)
-    step, spent = 0, 0.0
-    state = load(checkpoint)
-    if state:
-        vae.load_state_dict(state["vae"])
-        if "optimiser" in state:
-            optimiser.load_state_dict(state["optimiser"])
-        step, spent = int(state["step"]), float(state["spent"])
-    shelves = {n: Shelf(n, held) for n, held in (("pictures", 1), ("stills", 1), ("clips", 2), ("drifts", 1))}
-    dice = np.random.default_rng(step + 17)  # the same in every worker
-    rng = np.random.default_rng([step, RANK])
+    trainee = Trainee(checkpoint)
+    material = Material(trainee.step)
     last, shown, kept = time.monotonic(), 0.0, 0
-    half = half_precision()
-    before = _encoder_before(where)
-    with whole_clips(compiled=where.type == "cpu"):
-        while spent < minutes * 60:
-            done = spent / (minutes * 60)
-            rate = PEAK * min(1.0, (step + 1) / 60) * (1 - done) ** 0.9
-            for group in optimiser.param_groups:
-                group["lr"] = max(rate, 1e-6)
-            n = 2 if WORKERS == 1 else 1
-            if dice.random() < (0.85 if done < 0.2 else 0.25 if done < 0.8 else 0.15):
-                batch = torch.cat(
-                    [shelves["pictures"].take(rng, 4 * n, 1), shelves["stills"].take(rng, 4 * n, 1)]
-                )
-            else:
-                frames = int(dice.choice([5, 9, 17], p=[0.2, 0.5, 0.3]))
-                source = "drifts" if frames < 17 and dice.random() < 0.25 else "clips"
-                batch = shelves[source].take(rng, {5: 2, 9: 1, 17: 1}[frames] * n, frames)
-            x = to_pixels(batch.to(where))  # its channels last already
-            with torch.autocast(where.type, torch.bfloat16, enabled=half):
-                latents = encode_whole(vae, x)
-                blur = NOISE * latents.detach().std() * torch.rand(len(x), 1, 1, 1, 1, device=where)
-                y = decode_whole(vae, latents + blur * torch.randn_like(latents)).float()
-            error = y - x
-            mse = error.square().mean()
-            loss = error.abs().mean() + 4 * mse + 0.5 * edges(x, y)
-            loss = loss + 3e-4 * latents.float().square().mean()
-            if before is not None:
-                loss = loss + ANCHOR * _moved(before, x, latents.float())
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            average_gradients(vae.parameters())
-            torch.nn.utils.clip_grad_norm_(vae.parameters(), 1.0)
-            optimiser.step()
-            step += 1
+    with quickened(trainee.vae):
+        while trainee.spent < minutes * 60:
+            done = trainee.spent / (minutes * 60)
+            rate = max(PEAK * min(1.0, (trainee.step + 1) / 60) * (1 - done) ** 0.9, 1e-6)
+            x = to_pixels(material.next(done).to(trainee.where))  # its channels last already
+            loss, squares = trainee.lost(x)
+            trainee.learn(loss, rate)
             now = time.monotonic()
-            spent, last = agree(spent + now - last), now
-            shown += float(mse.detach())
-            if step % 50 == 0 and RANK == 0:
+            trainee.spent, last = agree(trainee.spent + now - last), now
+            shown += squares
+            if trainee.step % 50 == 0 and RANK == 0:
                 psnr = 10 * np.log10(4 / (shown / 50))
                 print(
-                    f"vae {step} {spent / 60:.1f} min psnr {psnr:.2f} std "
-                    f"{float(latents.detach().std()):.2f} rate {rate:.2e}",
+                    f"vae {trainee.step} {trainee.spent / 60:.1f} min psnr {psnr:.2f} rate {rate:.2e}",
                     flush=True,
                 )
                 shown = 0.0
-            if step % 500 == 0 and RANK == 0:
-                print(f"held out, after {step} steps: {held_out(vae):.2f} dB", flush=True)
-            if step - kept >= 200 or spent >= minutes * 60:
-                kept = step
+            if trainee.step % 500 == 0 and RANK == 0:
+                print(f"held out, after {trainee.step} steps: {held_out(trainee.vae):.2f} dB", flush=True)
+            if trainee.step - kept >= 200 or trainee.spent >= minutes * 60:
+                kept = trainee.step
                 if RANK == 0:
-                    save(
-                        {
-                            "vae": vae.state_dict(),
-                            "optimiser": optimiser.state_dict(),
-                            "step": step,
-                            "spent": spent,
-                        },
-                        checkpoint,
-                    )
+                    trainee.keep()
 
 
 if __name__ == "__main__":

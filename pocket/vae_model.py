@@ -136,6 +136,16 @@ def whole_clips(compiled: bool = False) -> Iterator[None]:
         )
 
 
+@contextmanager
+def quickened(vae: AutoencoderKLWan) -> Iterator[None]:
+    """Whole clips; on a processor also kernels with their channels last, and norms and activations in one pass."""
+    on_processor = vae.device.type == "cpu"
+    if on_processor:
+        in_last(vae)
+    with whole_clips(compiled=on_processor):
+        yield
+
+
 def encode_whole(vae: AutoencoderKLWan, pixels: torch.Tensor) -> torch.Tensor:
     """Pixels (B, 3, T, H, W) to the mode of their latents (B, Z, 1 + (T - 1) / 4, H / 8, W / 8).
 

@@ -145,9 +145,10 @@ def _check_upscale(checking: Checking, path: Path, upscale: Upscale, model: Mode
                 f"{called} is distilled for a second pass at noise levels of its own; remove the line",
             )
             return
-    if "steps" in facts.upscaling:
-        steps = int(upscale.steps or facts.upscaling["steps"])  # type: ignore[arg-type]
-        strength = float(upscale.strength or facts.upscaling["strength"])  # type: ignore[arg-type]
+    numbers = {key: value for key, value in facts.upscaling.items() if isinstance(value, int | float)}
+    if "steps" in numbers:
+        steps = int(upscale.steps or numbers["steps"])
+        strength = upscale.strength or numbers["strength"]
         if int(steps * strength) < 1:
             checking.fail(path, f"a share of {strength:g} of {steps} steps is none; give more of one of them")
 
