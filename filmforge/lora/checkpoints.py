@@ -13,7 +13,7 @@ from torch import Tensor
 from filmforge.lora.curve import Measured
 from filmforge.video_models import tensors
 
-FORMAT = "filmforge.checkpoint/3"
+FORMAT = "filmforge.checkpoint/4"
 _ASIDE = "b"
 """What the names of weights put aside begin with; the step follows."""
 
@@ -22,8 +22,8 @@ _ASIDE = "b"
 class Checkpoint:
     """The state after `step` steps: by parameter name, weights and AdamW's two moments; every loss so far.
 
-    `measured` is what was found on the held-out photos so far, and `aside` the weights, by their steps, that are or may
-    yet be kept by that; both empty where none are.
+    `measured` is what was found on the held-out photos so far, and `aside` the weights, by their step, that are kept by
+    that as things stand; both empty where none are.
     """
 
     step: int

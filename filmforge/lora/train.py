@@ -21,7 +21,7 @@ from torch import Tensor
 from filmforge.errors import LoraError
 from filmforge.lora import checkpoints
 from filmforge.lora.batches import batch_of, by_shape, seed_of
-from filmforge.lora.curve import Curve, Measured, may_be_kept, stands
+from filmforge.lora.curve import Curve, Measured, kept
 from filmforge.lora.dataset import read, training_facts
 from filmforge.lora.files import Adapter, write_lora
 from filmforge.lora.held_out import drawn_at, measure, split, times
@@ -192,7 +192,7 @@ def _train_expert(
                 transformer.enable_gradient_checkpointing()
             due = times(settings.steps, settings.batch, len(run.held_out))
             if due and not state.measured:
-                state.measured.append(_measure(run, transformer, 0, (), due))
+                state.measured.append(_measure(run, transformer, 0, due))
             _write_losses(scratch, state, settings)
             if on_curve:
                 on_curve(run.expert, state.curve(run))
@@ -202,7 +202,7 @@ def _train_expert(
                     value = _step(run, transformer, step, parameters, optimizer)
                     state.losses.append(value)
                     if math.isfinite(value) and step + 1 in due:
-                        state.measured.append(_measure(run, transformer, step + 1, state.measured, due))
+                        state.measured.append(_measure(run, transformer, step + 1, due))
                         value = value if math.isfinite(state.measured[-1].mean) else math.nan
                     if not math.isfinite(value):
                         raise LoraError(
@@ -232,7 +232,7 @@ def _train_expert(
 
 @dataclass(slots=True)
 class _State:
-    """What a training has come to: its losses, and by steps the weights that are, or may yet be, kept of it."""
+    """What a training has come to: its losses, and by its step the weights that are kept of it so far."""
 
     losses: list[float]
     measured: list[Measured]
@@ -244,12 +244,10 @@ class _State:
         return Curve(run.settings.steps, tuple(self.losses), tuple(rates), tuple(self.measured), alike)
 
     def put_aside(self, run: Run, parameters: Mapping[str, torch.nn.Parameter]) -> None:
-        """Put the weights aside if they may be kept, and let go of those that may not any more."""
-        alike = run.resemblance.alike if run.resemblance else None
-        wanted = {one.step for one in may_be_kept(self.measured, alike)}
-        self.aside = {step: weights for step, weights in self.aside.items() if step in wanted}
-        if len(self.losses) in wanted:
-            self.aside[len(self.losses)] = _copied(parameters)
+        """Put the weights aside in the place of those from before, if they are to be kept as things stand."""
+        best = kept(self.measured, run.resemblance.alike if run.resemblance else None)
+        if best is not None and best.step == len(self.losses):
+            self.aside = {best.step: _copied(parameters)}
 
     def checkpoint(
         self, parameters: dict[str, torch.nn.Parameter], optimizer: torch.optim.Optimizer
@@ -269,14 +267,12 @@ def _copied(parameters: Mapping[str, torch.nn.Parameter]) -> dict[str, Tensor]:
     return {name: parameter.detach().cpu().clone() for name, parameter in parameters.items()}
 
 
-def _measure(
-    run: Run, transformer: Any, step: int, before: Sequence[Measured], due: Sequence[int]
-) -> Measured:
-    """The held-out losses as the weights are and, where they may be kept, how near the pictures are that they draw."""
+def _measure(run: Run, transformer: Any, step: int, due: Sequence[int]) -> Measured:
+    """The held-out losses as the weights are and, now and then, how near the pictures are that they draw."""
     found = measure(run, transformer, step)
     if run.resemblance is None or not math.isfinite(found.mean):
         return found
-    wanted = step == 0 or (step in drawn_at(due, run.settings.steps) and stands([*before, found]))
+    wanted = step == 0 or step in drawn_at(due, run.settings.steps)
     return replace(found, near=run.resemblance.near()) if wanted else found
 
 

@@ -66,7 +66,7 @@ class TestShow:
         """A shot means all its steps; a character its LoRAs, with photos by name and content."""
         assert {"render/one/many@1", "render/one/many@2"} < {s["step"] for s in shown(run, made, "one/many")}
         (lora,) = shown(run, made, "mira")
-        assert (lora["step"], lora["trigger"], lora["steps"]) == ("lora/mira@hero", "mira", 240)
+        assert (lora["step"], lora["trigger"], lora["steps"]) == ("lora/mira@hero", "mira", 270)
         assert {p["from"] for p in lora["photos"]} == {f"photos/mira/{n}.png" for n in range(3)}
         assert len(lora["captions"]) == 3
         assert run("show", made.film, "one/wyde").status == 2

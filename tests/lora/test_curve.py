@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from filmforge.lora.curve import Curve, Measured, kept, likeness, may_be_kept
+from filmforge.lora.curve import Curve, Measured, kept, likeness
 
 
 def measured(step: int, *losses: float) -> Measured:
@@ -81,55 +81,59 @@ BEFORE = compared(0, 0.9, 0.1)
 
 
 class TestKeptByLikeness:
-    def test_the_likest_that_has_half_of_the_gain(self) -> None:
-        """Neither the lowest loss nor the last, nor what is likest of all and known by heart."""
-        lowest, likest = compared(10, 0.3, 0.5), compared(20, 0.5, 0.74)
-        of = [BEFORE, lowest, likest, compared(30, 0.45, 0.66), compared(40, 0.8, 0.82)]
+    def test_the_likest_whatever_its_loss(self) -> None:
+        """Neither the lowest loss nor the last: the loss turns long before a character is learned."""
+        lowest, likest = compared(10, 0.3, 0.5), compared(30, 0.95, 0.82)
+        of = [BEFORE, lowest, compared(20, 0.5, 0.74), likest, compared(40, 0.8, 0.66)]
         assert kept(of, ALIKE) == likest
         said = Curve(40, (0.5,) * 40, (1e-3,) * 40, tuple(of), ALIKE)
         assert said.reason == (
-            "step 20 of 40: its pictures are likest to the held-out photos, likeness 0.80, of the steps that have half of "
-            "the most that was gained on them (it has 67%, loss 0.5000; lowest at step 10, 0.3000 and likeness 0.50); "
-            "it ended at 0.8000 and likeness 0.90"
+            "step 30 of 40: none whose pictures are as like to the held-out photos comes later, likeness 0.90 "
+            "(loss 0.9500; lowest at step 10, 0.3000 and likeness 0.50); it ended at 0.8000 and likeness 0.70"
         )
-        assert said.to_json()["kept"] == {"step": 20, "because": said.reason, "likeness": 0.8}
-        assert [entry["likeness"] for entry in said.to_json()["held_out"]] == [0.0, 0.5, 0.8, 0.7, 0.9]
+        assert said.to_json()["kept"] == {"step": 30, "because": said.reason, "likeness": 0.9}
+        assert [entry["likeness"] for entry in said.to_json()["held_out"]] == [0.0, 0.5, 0.8, 0.9, 0.7]
 
-    def test_of_equally_like_ones_that_with_the_lowest_loss(self) -> None:
-        """Less than a hundredth is chance."""
-        of = [BEFORE, compared(10, 0.5, 0.741), compared(20, 0.4, 0.74), compared(30, 0.45, 0.739)]
+    def test_of_equally_like_ones_the_latest(self) -> None:
+        """Two hundredths are chance; three are not."""
+        of = [BEFORE, compared(10, 0.4, 0.74), compared(20, 0.5, 0.724), compared(30, 0.6, 0.716)]
+        assert [likeness(one, of, ALIKE) for one in of[1:]] == [0.8, 0.78, 0.77]
         assert kept(of, ALIKE) == of[2]
-        reason = Curve(30, (0.5,) * 30, (1e-3,) * 30, tuple(of), ALIKE).reason
-        assert "likeness 0.80, and the loss on those is lowest there, 0.4000" in reason
+        reason = Curve(30, (0.5,) * 30, (1e-3,) * 30, tuple(of[:2]), ALIKE).reason
+        assert "likeness 0.80; the loss on those is lowest there, 0.4000" in reason
 
-    def test_nearer_than_the_other_photos_is_liker_still(self) -> None:
-        """The held-out photo may be unlike the rest of the album."""
-        of = [BEFORE, compared(10, 0.4, 0.9), compared(20, 0.5, 0.98)]
+    def test_in_vain_is_told_by_likeness(self) -> None:
+        """Liker pictures are not in vain, though the loss be higher than without the LoRA; and the other way round."""
+        assert not Curve(10, (), (), (BEFORE, compared(10, 0.95, 0.5)), ALIKE).in_vain
+        assert Curve(10, (), (), (BEFORE, compared(10, 0.3, 0.1)), ALIKE).in_vain
+
+    def test_nearer_than_the_other_photos_is_as_near(self) -> None:
+        """The held-out photo may be unlike the rest of the album: how far beyond 1 says nothing."""
+        of = [BEFORE, compared(10, 0.4, 0.98), compared(20, 0.5, 0.885), compared(30, 0.5, 0.87)]
+        assert [likeness(one, of, ALIKE) for one in of[1:]] == [1.1, 0.98, 0.96]
         assert kept(of, ALIKE) == of[2]
-        assert likeness(of[2], of, ALIKE) == 1.1
 
     def test_only_steps_whose_pictures_were_compared(self) -> None:
         """Pictures are dear, and not drawn at each measurement; until one counts, it is the lowest loss."""
         of = [BEFORE, compared(10, 0.3, None), compared(20, 0.4, 0.5), compared(30, 0.35, None)]
         assert kept(of, ALIKE) == of[2]
-        lost = [BEFORE, compared(10, 0.3, None), compared(20, 0.8, 0.5), compared(30, 0.7, None)]
-        assert kept(lost, ALIKE) == lost[1]
-        assert "the loss on held-out photos is lowest there" in Curve(30, (), (), tuple(lost), ALIKE).reason
+        early = [BEFORE, compared(5, 0.5, None), compared(10, 0.3, None), compared(15, 0.4, None)]
+        assert kept(early, ALIKE) == early[2]
+        assert "the loss on held-out photos is lowest there" in Curve(30, (), (), tuple(early), ALIKE).reason
 
-    def test_what_is_kept_at_the_end_was_put_aside(self) -> None:
-        """Whatever comes: the loss may fall late, and what was likest lose its standing then."""
+    def test_what_is_kept_at_the_end_was_kept_when_it_was_measured(self) -> None:
+        """Whatever comes: only the weights of what is kept at the moment are put aside."""
         for number in range(300):
             chance = random.Random(number)
             of = [BEFORE]
-            aside: set[int] = set()
+            aside = None
             for step in range(1, 15):
                 near = round(chance.uniform(0, 0.9), 2) if chance.random() < 0.7 else None
                 of.append(compared(step, round(0.5 + chance.gauss(0, 0.3), 1), near))
-                wanted = {one.step for one in may_be_kept(of, ALIKE)}
-                assert len(wanted) == len(may_be_kept(of, ALIKE))
-                aside = {at for at in (*aside, step) if at in wanted}
                 best = kept(of, ALIKE)
-                assert best is not None and best.step in aside
+                if best == of[-1]:
+                    aside = best
+                assert best is not None and best == aside
 
 
 def test_as_json() -> None:

@@ -81,7 +81,7 @@ class TestSentences:
     def test_lora(self, say: Say) -> None:
         """A LoRA is its character's and its model's; what needs it may render."""
         said = say("photos: characters/mira}", "photos: characters/mira, lora: {steps: 9, weight: 0.5}}")
-        assert said["lora/mira@hero"] == "mira's LoRA for hero is trained: steps changed (240 -> 9)"
+        assert said["lora/mira@hero"] == "mira's LoRA for hero is trained: steps changed (270 -> 9)"
         assert said["render/arrival/wide@7"] == (
             "arrival/wide renders: the weight of mira's LoRA changed (1.0 -> 0.5); mira's LoRA is trained first"
         )
