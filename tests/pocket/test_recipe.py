@@ -10,7 +10,7 @@ from pocket.transformer_model import WrittenOutAttention
 from pocket.vae_model import decode_whole, encode_whole, in_last, whole_clips
 
 
-def _small_vae() -> AutoencoderKLWan:
+def small_vae() -> AutoencoderKLWan:
     torch.manual_seed(0)
     return AutoencoderKLWan(
         base_dim=8,
@@ -32,7 +32,7 @@ def _small_vae() -> AutoencoderKLWan:
 @pytest.mark.parametrize("compiled", [False, True])
 def test_whole_clips_give_what_diffusers_gives_slice_by_slice(compiled: bool) -> None:
     """Compiled, with the channels of kernels and pixels last, as the recipe trains on a processor."""
-    vae = _small_vae()
+    vae = small_vae()
     for frames in (1, 5, 13):
         pixels = torch.rand(1, 3, frames, 16, 32) * 2 - 1
         latents = vae.encode(pixels).latent_dist.mode()
@@ -49,7 +49,7 @@ def test_whole_clips_give_what_diffusers_gives_slice_by_slice(compiled: bool) ->
 
 @torch.no_grad()
 def test_whole_clips_leave_diffusers_as_it_was() -> None:
-    vae = _small_vae()
+    vae = small_vae()
     pixels = torch.rand(1, 3, 9, 16, 16)
     before = vae.encode(pixels).latent_dist.mode()
     with whole_clips():

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import AutoencoderKLWan, WanTransformer3DModel
+from diffusers import WanTransformer3DModel
 
 pytest.importorskip(
     "skia", exc_type=ImportError, reason="drawing the world needs skia-python: pip install skia-python"
@@ -17,6 +17,7 @@ pytest.importorskip(
 from pocket import library, train_transformer, train_vae, vae_model, whereabouts
 from pocket.vae_model import Z, quickened
 from pocket.workplace import WEIGHTS
+from tests.pocket.test_recipe import small_vae
 
 RATE = 1e-3
 
@@ -157,7 +158,7 @@ def test_strangers_are_taken_half_as_often(tmp_path: Path, monkeypatch: pytest.M
 
 def test_vae_learns_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shown one clip over and over its error falls; stopped and started again, it goes on as if it had not been."""
-    monkeypatch.setattr(train_vae, "new_vae", _small_vae)
+    monkeypatch.setattr(train_vae, "new_vae", small_vae)
     x = torch.rand(1, 3, 5, 16, 32) * 2 - 1
 
     def taught(trainee: train_vae.Trainee, steps: int) -> list[float]:
@@ -177,19 +178,3 @@ def test_vae_learns_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     resumed = train_vae.Trainee(tmp_path / "vae.pt")
     assert resumed.step == 12
     assert taught(resumed, 2) == pytest.approx(taught(whole, 2), rel=1e-5)
-
-
-def _small_vae() -> AutoencoderKLWan:
-    torch.manual_seed(0)
-    return AutoencoderKLWan(
-        base_dim=8,
-        decoder_base_dim=8,
-        z_dim=4,
-        dim_mult=[1, 2, 2],
-        num_res_blocks=1,
-        temperal_downsample=[True, True],
-        in_channels=12,
-        out_channels=12,
-        is_residual=True,
-        patch_size=2,
-    )
