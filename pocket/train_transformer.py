@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from pocket.archive import Archive
 from pocket.export import export
-from pocket.library import Library
 from pocket.muon import muon
 from pocket.pair import RANK, WORKERS, agree, average_gradients, meet
 from pocket.text_model import encode, new_text_encoder, tokenise
@@ -138,7 +138,7 @@ class Trainee:
 
 @dataclass(frozen=True)
 class Lesson:
-    """What one step is taught on: latents, ids and figures as `Library` gives them."""
+    """What one step is taught on: latents, ids and figures as `Archive` gives them."""
 
     x: torch.Tensor
     ids: torch.Tensor
@@ -151,24 +151,24 @@ class Lesson:
 class Plan:
     """Draws what comes next, the same kind of lesson in every worker."""
 
-    def __init__(self, library: Library, step: int) -> None:
-        self.library = library
+    def __init__(self, archive: Archive, step: int) -> None:
+        self.archive = archive
         self.rng = np.random.default_rng([step, 5, RANK])
         self.shared = np.random.default_rng([step, 6])  # the same in every worker
         self.dice = torch.Generator().manual_seed(step * 16 + RANK)
-        self.empty, _ = tokenise(library.tokenizer, [""])
+        self.empty, _ = tokenise(archive.tokenizer, [""])
 
     def next(self, done: float) -> Lesson:
         """The lesson where that share (0..1) of the time is over."""
-        library = self.library
+        archive = self.archive
         roll = self.shared.random()
         stills = 0.92 if done < 0.3 else 0.3
         spare = (roll - stills) / (1 - stills)  # 0..1 for a step on clips
         length = 1 if spare < 0 else 3 if spare < 0.25 else 5 if spare < 0.75 else 7
-        if not library.has("clips") or (length == 7 and not library.has("longs")):
+        if not archive.has("clips") or (length == 7 and not archive.has("longs")):
             length = 1
-        twins = length in (3, 5) and library.has("twins") and self.shared.random() < TWINS
-        take = library.take_twins if twins else library.take
+        twins = length in (3, 5) and archive.has("twins") and self.shared.random() < TWINS
+        take = archive.take_twins if twins else archive.take
         x, ids, figures = take(self.rng, BATCH[length] // WORKERS, length)
         ids[torch.from_numpy(self.rng.random(len(ids)) < EMPTY)] = self.empty
         given = length > 1 and not twins and self.shared.random() < IMAGE_FIRST
@@ -242,10 +242,10 @@ def train(
 ) -> None:
     """Train for so many minutes in all; the rate falls to zero towards the end."""
     meet()
-    library = Library()
-    trainee = Trainee(len(library.tokenizer), peak, checkpoint)
-    plan, ledger = Plan(library, trainee.step), Ledger()
-    library.refresh()
+    archive = Archive()
+    trainee = Trainee(len(archive.tokenizer), peak, checkpoint)
+    plan, ledger = Plan(archive, trainee.step), Ledger()
+    archive.refresh()
     last, exported = time.monotonic(), trainee.spent
     while trainee.spent < minutes * 60:
         done = trainee.spent / (minutes * 60)

@@ -121,13 +121,14 @@ def kept(measured: Sequence[Measured], alike: float | None = None) -> Measured |
     """Of the measurements after training began, the one whose weights are kept; None where there are none.
 
     Where likeness was measured it is the likest, and of equally like ones the latest; liker than the other photos are
-    counts no more than as like. The held-out loss has no part in
-    it: on pocket it turned before the middle for four of nine characters, while what an independent judge recognised in
-    moving pictures went on growing (39 % of one's frames after 69 of 240 steps, 73 % after all of them).
-    Elsewhere only steps count that have half of what the lowest held-out loss had gained over the model without the LoRA:
-    weights that have lost most of the gain may only have learned their photos by heart. Of those it is the latest. On
-    pocket the loss was lowest at step 112 of 450, where the coat was not hers yet, and 5 % higher at the end, where it
-    was.
+    counts no more than as like. The held-out loss has no part in it: on pocket it turned before the middle for four of
+    nine characters, while what an independent judge recognised in moving pictures went on growing (39 % of one's frames
+    after 69 of 240 steps, 73 % after all of them).
+
+    Elsewhere only steps count that have half of what the lowest held-out loss had gained over the model without the
+    LoRA: weights that have lost most of the gain may only have learned their photos by heart. Of those it is the latest.
+    On pocket the loss was lowest at step 112 of 450, where the coat was not hers yet, and 5 % higher at the end, where
+    it was.
 
     Nothing is kept later that was not kept when it was measured, so no other weights need be put aside.
     """

@@ -14,7 +14,7 @@ pytest.importorskip(
     "skia", exc_type=ImportError, reason="drawing the world needs skia-python: pip install skia-python"
 )
 
-from pocket import library, train_transformer, train_vae, vae_model, whereabouts
+from pocket import archive, train_transformer, train_vae, vae_model, whereabouts
 from pocket.vae_model import Z, quickened
 from pocket.workplace import WEIGHTS
 from tests.pocket.test_recipe import small_vae
@@ -140,7 +140,7 @@ def test_whereabouts_of_nothing() -> None:
 
 def test_strangers_are_taken_half_as_often(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One-offs are most of what cannot be foretold; kinds are what prompts ask for."""
-    monkeypatch.setattr(library, "WORK", tmp_path)
+    monkeypatch.setattr(archive, "WORK", tmp_path)
     (tmp_path / "tokenizer").symlink_to(WEIGHTS / "tokenizer")
     (tmp_path / "latents").mkdir()
     (tmp_path / "latent_statistics.json").write_text(
@@ -151,7 +151,7 @@ def test_strangers_are_taken_half_as_often(tmp_path: Path, monkeypatch: pytest.M
     notes = [{"kind": kind, "captions": ["a fox"]} for kind in ("fox", "stranger", "owl", "stranger")]
     (tmp_path / "latents" / "stills-0000.json").write_text(json.dumps(notes))
     np.save(tmp_path / "latents" / "stills-0000.npy", np.zeros((4, 1, 12, 20), np.uint8))
-    x, _, _ = library.Library().take(np.random.default_rng(0), 3000, 1)
+    x, _, _ = archive.Archive().take(np.random.default_rng(0), 3000, 1)
     counts = torch.bincount(x[:, 0, 0, 0, 0].long(), minlength=4) / 3000
     torch.testing.assert_close(counts, torch.tensor([2, 1, 2, 1]) / 6, atol=0.04, rtol=0)
 

@@ -21,7 +21,7 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 """Latents (n, Z, length, 12, 20), ids (n, 64) and where players are (n, 1, length, 12, 20)."""
 
 
-class Library:
+class Archive:
     """Latents and tokenised captions; takes in new shards as they appear."""
 
     def __init__(self) -> None:
