@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -91,14 +89,15 @@ class TestReproducible:
             _SCRIPT,
             json.dumps([str(folder), str(dataset), str(tmp_path / "k"), asdict(settings)]),
         ]
-        process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
         scratch = tmp_path / "k" / "scratch"
-        limit = time.monotonic() + 120
-        while not list(scratch.glob("checkpoint-*")) and time.monotonic() < limit:
-            assert process.poll() is None, "the training ended before it could be killed"
-            time.sleep(0.005)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        with subprocess.Popen(command, cwd=Path(__file__).parents[2]) as process:
+            try:
+                limit = time.monotonic() + 120
+                while not list(scratch.glob("checkpoint-*")) and time.monotonic() < limit:
+                    assert process.poll() is None, "the training ended before it could be killed"
+                    time.sleep(0.005)
+            finally:
+                process.kill()
         out = tmp_path / "k" / "lora.safetensors"
         assert list(scratch.glob("checkpoint-*"))
         assert not out.exists()
