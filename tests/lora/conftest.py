@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,3 +62,15 @@ def settings() -> TrainSettings:
     """A short training; alpha is not the rank, so that losing it shows."""
     short = settings_for(facts_of("pocket"), rank=4, steps=6, learning_rate=1e-2, seed=5)
     return replace(short, alpha=8, batch=4)
+
+
+def kill_once(command: list[str], ready: Callable[[], bool]) -> None:
+    """Run `command`, and kill it outright once `ready` says so; it must not have ended by itself before."""
+    with subprocess.Popen(command, cwd=Path(__file__).parents[2]) as process:
+        try:
+            limit = time.monotonic() + 120
+            while not ready() and time.monotonic() < limit:
+                assert process.poll() is None, "the training ended before it could be killed"
+                time.sleep(0.005)
+        finally:
+            process.kill()

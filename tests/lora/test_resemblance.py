@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,6 +25,7 @@ from filmforge.lora.train import TrainSettings, train
 from filmforge.video_models import tensors
 from filmforge.video_models.memory import MemoryPlan
 from filmforge.video_models.wan import WanModel
+from tests.lora.conftest import kill_once
 
 CAPTION = "mira, a fox"
 
@@ -189,14 +188,7 @@ class TestWhatIsKept:
 
         said = [str(folder), str(prepared), str(tmp_path / "k"), asdict(settings), [str(p) for p in nine]]
         command = [sys.executable, "-c", _SCRIPT, json.dumps(said)]
-        with subprocess.Popen(command, cwd=Path(__file__).parents[2]) as process:
-            try:
-                limit = time.monotonic() + 120
-                while not _put_aside(tmp_path / "k") and time.monotonic() < limit:
-                    assert process.poll() is None, "the training ended before it could be killed"
-                    time.sleep(0.005)
-            finally:
-                process.kill()
+        kill_once(command, lambda: _put_aside(tmp_path / "k"))
         assert _put_aside(tmp_path / "k")
         assert not (tmp_path / "k" / "lora.safetensors").exists()
         assert run(tmp_path / "k") == run(tmp_path / "straight")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -18,7 +16,7 @@ from filmforge.lora.train import TrainSettings, settings_for, train
 from filmforge.video_models.facts import facts_of
 from filmforge.video_models.lora_file import LoraUse, read_header
 from filmforge.video_models.wan import WanModel
-from tests.lora.conftest import small
+from tests.lora.conftest import kill_once, small
 from tests.video_models.conftest import load
 
 
@@ -90,14 +88,7 @@ class TestReproducible:
             json.dumps([str(folder), str(dataset), str(tmp_path / "k"), asdict(settings)]),
         ]
         scratch = tmp_path / "k" / "scratch"
-        with subprocess.Popen(command, cwd=Path(__file__).parents[2]) as process:
-            try:
-                limit = time.monotonic() + 120
-                while not list(scratch.glob("checkpoint-*")) and time.monotonic() < limit:
-                    assert process.poll() is None, "the training ended before it could be killed"
-                    time.sleep(0.005)
-            finally:
-                process.kill()
+        kill_once(command, lambda: any(scratch.glob("checkpoint-*")))
         out = tmp_path / "k" / "lora.safetensors"
         assert list(scratch.glob("checkpoint-*"))
         assert not out.exists()
