@@ -32,6 +32,7 @@ from pocket.stagelight import (
 
 WIDTH, HEIGHT = 160, 96
 PUPPET_SCALE = 0.95
+REACH = {"wide": 1.0, "full": 1.0, "medium": 0.7, "close": 0.45}  # how large gestures are, of what they could be
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ def _draw_players(
     swell: float,
 ) -> None:
     for player in shot.players:
-        now = stance(player.action, seconds, player.phase, player.facing)
+        now = stance(player.action, seconds, player.phase, player.facing, REACH[shot.size])
         x = player.mark + now.dx
         y = GROUND + (1.6 * swell if shot.place == "sea" else 0.0)
         canvas.save()
