@@ -105,7 +105,7 @@ model = load_family(facts, find(facts, None, None, Path.cwd()))
 place = Path(said["out"])
 place.mkdir(exist_ok=True)
 examples = [Example(Path(photo), words) for photo, words in zip(said["photos"], said["captions"])]
-prepare(model, examples, place / "dataset", trigger=said["who"], seed=0)
+prepare(model, examples, place / "dataset", trigger=said["who"])
 settings = settings_for(facts, rank=said["rank"], steps=said["steps"], learning_rate=said["rate"])
 train(model, place / "dataset", settings, trigger=said["who"], scratch=place,
       out=place / "pytorch_lora_weights.safetensors")

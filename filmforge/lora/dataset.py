@@ -19,8 +19,10 @@ from filmforge.video_models import tensors
 from filmforge.video_models.facts import Facts, LoraFacts
 from filmforge.video_models.model import VideoModel
 
-FORMAT = "filmforge.dataset/2"
+FORMAT = "filmforge.dataset/3"
 """Part of what a kept data set is known by: one of another format is prepared anew."""
+PRIOR_FORMAT = "filmforge.prior/1"
+"""Likewise of kept prior samples."""
 _PRIOR_STEPS = 8
 """Enough for pictures that are only noised again."""
 
@@ -81,60 +83,77 @@ def training_facts(facts: Facts) -> LoraFacts:
     return facts.lora
 
 
+def prepare_prior(model: VideoModel, out: Path, *, on_step: Callable[[int, int], None] | None = None) -> None:
+    """Write the prior samples of a model to `out` (safetensors), which all its characters are trained with.
+
+    Seeds count from 0, so that they are the same for every character. `on_step` is called with the samples done and
+    all there are.
+    """
+    tensors.save(out, _prior_samples(model, on_step), {"format": PRIOR_FORMAT})
+
+
+def _prior_samples(model: VideoModel, on_step: Callable[[int, int], None] | None) -> dict[str, Tensor]:
+    training = training_facts(model.facts)
+    captions = training.prior_captions if training.prior > 0 else ()
+    held: dict[str, Tensor] = {}
+    if not captions:
+        return held
+    model.set_loras([])
+    empty, *texts = model.encode(["", *captions])
+    for done, text in enumerate(texts):
+        sampled = model.sample(
+            positive=text,
+            negative=empty,
+            frames=training.prior_frames,
+            size=training.size,
+            steps=min(_PRIOR_STEPS, model.facts.steps),
+            guidance=model.facts.guidance,
+            shift=model.facts.shift,
+            seed=done,
+        )
+        held[f"prior.{done:05}.latents"] = sampled["latents"][0]
+        held |= _named(f"prior.{done:05}.text", text)
+        if on_step:
+            on_step(done + 1, len(texts))
+    return held
+
+
 def prepare(
     model: VideoModel,
     examples: Sequence[Example],
     out: Path,
     *,
     trigger: str,
-    seed: int,
+    prior: Path | None = None,
     on_step: Callable[[int, int], None] | None = None,
 ) -> None:
     """Write the data set of `examples` to `out` (safetensors; equal inputs give equal bytes).
 
-    `on_step` is called with the pictures done and all there are, prior samples among them. MediaError for a
-    file that is no picture or clip; LoraError when there are no examples.
+    `prior` is what `prepare_prior` wrote for this model; without it they are sampled here. `on_step` is called with
+    the examples done and all there are. MediaError for a file that is no picture or clip; LoraError when there are
+    no examples.
     """
     if not examples:
         raise LoraError(f"{trigger}: there are no photos to train on")
     training = training_facts(model.facts)
-    priors = training.prior_captions if training.prior > 0 else ()
-    total = len(examples) + len(priors)
     model.set_loras([])
-    texts = model.encode(["", *(example.caption for example in examples), *priors])
-    held = _named("empty", texts[0])
+    empty, *texts = model.encode(["", *(example.caption for example in examples)])
+    held = _named("empty", empty)
 
-    count = 0
-    counts = []
+    counts: list[int] = []
     for done, example in enumerate(examples):
         clips = read_clips(example.path, model.facts, training)
-        counts.append(len(clips))
-        for clip in clips:
+        for count, clip in enumerate(clips, sum(counts)):
             held[f"item.{count:05}.latents"] = model.encode_frames(clip)
-            held |= _named(f"item.{count:05}.text", texts[1 + done])
+            held |= _named(f"item.{count:05}.text", texts[done])
             if (condition := model.condition(clip)) is not None:
                 held[f"item.{count:05}.condition"] = condition
-            count += 1
+        counts.append(len(clips))
         if on_step:
-            on_step(done + 1, total)
-    for done, text in enumerate(texts[1 + len(examples) :]):
-        clip_latents = model.sample(
-            positive=text,
-            negative=texts[0],
-            frames=training.prior_frames,
-            size=training.size,
-            steps=min(_PRIOR_STEPS, model.facts.steps),
-            guidance=model.facts.guidance,
-            shift=model.facts.shift,
-            seed=(seed + done) % 2**63,
-        )
-        held[f"prior.{done:05}.latents"] = clip_latents["latents"][0]
-        held |= _named(f"prior.{done:05}.text", text)
-        if on_step:
-            on_step(len(examples) + done + 1, total)
+            on_step(done + 1, len(examples))
     tensors.save(
         out,
-        held,
+        held | (tensors.load(prior) if prior else _prior_samples(model, None)),
         {
             "format": FORMAT,
             "trigger": trigger,

@@ -25,7 +25,7 @@ def run(work: Work) -> None:
     """Outputs `main`, the LoRA as safetensors; `report`: losses, held-out losses, likeness, what is kept and why, and the
     proof, as JSON; and `page`: the same as a picture with previews, which lies in the window while the step runs.
     """
-    from filmforge.lora.dataset import FORMAT, Example, prepare, training_facts
+    from filmforge.lora.dataset import FORMAT, PRIOR_FORMAT, Example, prepare, prepare_prior, training_facts
     from filmforge.lora.held_out import held_out_count
     from filmforge.lora.previews import Previews
     from filmforge.lora.proof import prove
@@ -45,25 +45,35 @@ def run(work: Work) -> None:
         "photos": [work.digests[role] for role in sorted(work.digests)],
         "captions": captions,
         "trigger": params["trigger"],
-        "seed": params["seed"],
         "size": list(training.size),
         "frames": training.frames,
     }
-    examples = [Example(path, caption) for path, caption in zip(photos, captions, strict=True)]
     total = params["steps"]
-    dataset = work.kept(
-        "dataset",
-        value,
-        ".safetensors",
-        lambda to: prepare(
+    examples = [Example(path, caption) for path, caption in zip(photos, captions, strict=True)]
+
+    def prepared(to: Path) -> None:
+        prior = work.kept(
+            "prior",
+            {"format": PRIOR_FORMAT, "model": params["model"]},
+            ".safetensors",
+            lambda out: prepare_prior(
+                model,
+                out,
+                on_step=lambda done, of: work.progress(
+                    0, total, f"making prior sample {done} of {of}, once for all characters"
+                ),
+            ),
+        )
+        prepare(
             model,
             examples,
             to,
             trigger=params["trigger"],
-            seed=params["seed"],
+            prior=prior,
             on_step=lambda done, of: work.progress(0, total, f"preparing photo {done} of {of}"),
-        ),
-    )
+        )
+
+    dataset = work.kept("dataset", value, ".safetensors", prepared)
     settings = settings_for(
         model.facts,
         rank=params["rank"],

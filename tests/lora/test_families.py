@@ -87,7 +87,7 @@ def clip_file(model: VideoModel, path: Path) -> Path:
 
 def prepared(model: VideoModel, place: Path) -> Path:
     out = place / "dataset"
-    prepare(model, [Example(clip_file(model, place / "clip.mkv"), "mira")], out, trigger="mira", seed=0)
+    prepare(model, [Example(clip_file(model, place / "clip.mkv"), "mira")], out, trigger="mira")
     return out
 
 

@@ -33,7 +33,7 @@ def nine(pocket: WanModel, photos: list[Path], tmp_path_factory: pytest.TempPath
         blocks = chance.integers(0, 255, (4, 7, 3), dtype=np.uint8)
         Image.fromarray(blocks).resize((112, 64), Image.Resampling.NEAREST).save(paths[-1])
     out = place / "dataset.safetensors"
-    prepare(pocket, [Example(path, "mira, a fox") for path in paths], out, trigger="mira", seed=3)
+    prepare(pocket, [Example(path, "mira, a fox") for path in paths], out, trigger="mira")
     return out
 
 

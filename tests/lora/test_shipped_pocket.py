@@ -59,7 +59,7 @@ def test_a_short_training_moves_samples_towards_the_photos(shipped: WanModel, tm
         path = tmp_path / f"{number}.png"
         Image.fromarray(photo(number)).save(path)
         examples.append(Example(path, "zibo, a green puppet with a red pointed hat"))
-    prepare(shipped, examples, tmp_path / "d", trigger="zibo", seed=0)
+    prepare(shipped, examples, tmp_path / "d", trigger="zibo")
     settings = replace(settings_for(shipped.facts, steps=60), batch=4)
     lora = tmp_path / "lora"
     train(shipped, tmp_path / "d", settings, trigger="zibo", scratch=tmp_path, out=lora)

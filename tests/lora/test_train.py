@@ -126,7 +126,7 @@ class TestModelAfterwards:
         model = load("pocket", folder, precision="bf16")
         assert model.facts.lora
         model.facts = replace(model.facts, lora=small(model.facts.lora))
-        prepare(model, [Example(photos[0], "mira")], tmp_path / "d", trigger="mira", seed=0)
+        prepare(model, [Example(photos[0], "mira")], tmp_path / "d", trigger="mira")
         seen: set[torch.dtype] = set()
 
         def look(step: int, total: int, loss: float) -> None:
