@@ -42,14 +42,18 @@ def make_tokenizer() -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--minutes", type=float, default=120.0, help="training time in all; two fifths of it for the VAE"
+        "--minutes",
+        type=float,
+        default=120.0,
+        help="training time in all; two fifths of it for the VAE, a tenth of those for its decoder alone",
     )
     minutes: float = parser.parse_args().minutes
     workers = 1 if device().type == "cuda" else 2
     make_tokenizer()
     for kind, count in SHARDS.items():
         _run("pocket.draw", kind, "0", str(count))
-    launch("pocket.train_vae", str(minutes * 0.4), workers=workers)
+    launch("pocket.train_vae", str(minutes * 0.36), workers=workers)
+    launch("pocket.train_vae", str(minutes * 0.04), "decoder", workers=workers)
     for kind in ("stills", "clips", "longs", "twins"):
         _run("pocket.prepare", kind, "0", str(SHARDS[kind]))
     _run("pocket.prepare", "statistics")

@@ -1,6 +1,9 @@
 """Teaches the VAE: pictures of everything, theatre stills, then short clips; crops of 64x96.
 
-Loss: L1 + 4 MSE + L1 on differences of neighbouring pixels (clean edges), noise on the latents so
+    python -m pocket.train_vae MINUTES            # all of it
+    python -m pocket.train_vae MINUTES decoder    # then the decoder alone: what is encoded already stays valid
+
+Loss: L1 + 10 MSE + L1 on differences of neighbouring pixels (clean edges), noise on the latents so
 that small errors of the transformer do not show. Resumes from ``.pocket/vae.pt``. Where ``.pocket/vae-before`` lies,
 an exported VAE, latents are held near to what that encoder makes, so that a transformer taught
 on it can go on from where it is.
@@ -24,6 +27,7 @@ NOISE = 0.12  # at most, of the latents' deviation
 CROP = (64, 96)
 SQUARES = 10.0  # weight of squared errors beside plain ones: with 4, what moves was left too soft
 PEAK = 1.2e-3
+PEAK_OF_DECODER = 0.6e-3  # it has been taught before
 ANCHOR = 0.004  # what a latent off by its deviation costs, beside errors of about 0.1 in all
 
 
@@ -96,21 +100,33 @@ def _moved(before: AutoencoderKLWan, x: torch.Tensor, latents: torch.Tensor) -> 
 
 
 class Trainee:
-    """The VAE with what teaching it keeps between two steps."""
+    """The VAE with what teaching it keeps between two steps; or its decoder, with the encoder held as it is.
 
-    def __init__(self, checkpoint: Path) -> None:
-        self.checkpoint = checkpoint
+    Either has steps, time and momenta of its own in the checkpoint.
+    """
+
+    def __init__(self, checkpoint: Path, decoder: bool = False) -> None:
+        self.checkpoint, self.decoder = checkpoint, decoder
         self.where = device()
         self.vae = new_vae().to(self.where)
-        self.optimiser = muon(self.vae, PEAK)
-        self.before = _encoder_before(self.where)
+        self.peak = PEAK_OF_DECODER if decoder else PEAK
+        if decoder:
+            self.vae.encoder.requires_grad_(False)
+            self.vae.quant_conv.requires_grad_(False)
+        self.taught = torch.nn.ModuleList(
+            m for m in self.vae.children() if any(p.requires_grad for p in m.parameters())
+        )
+        self.optimiser = muon(self.taught, self.peak)
+        self.before = None if decoder else _encoder_before(self.where)
         self.step, self.spent = 0, 0.0
-        state = load(checkpoint)
-        if state:
-            self.vae.load_state_dict(state["vae"])
-            if "optimiser" in state:
-                self.optimiser.load_state_dict(state["optimiser"])
-            self.step, self.spent = int(state["step"]), float(state["spent"])
+        self.state = load(checkpoint) or {}
+        if self.state:
+            self.vae.load_state_dict(self.state["vae"])
+        mine = self.state.get("decoder", {}) if decoder else self.state
+        if mine:
+            if "optimiser" in mine:
+                self.optimiser.load_state_dict(mine["optimiser"])
+            self.step, self.spent = int(mine["step"]), float(mine["spent"])
 
     def lost(self, x: torch.Tensor) -> tuple[torch.Tensor, float]:
         """The loss on pixels, and their squared error. Within ``quickened`` only."""
@@ -132,15 +148,16 @@ class Trainee:
             group["lr"] = rate
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        average_gradients(self.vae.parameters())
-        torch.nn.utils.clip_grad_norm_(self.vae.parameters(), 1.0)
+        average_gradients(self.taught.parameters())
+        torch.nn.utils.clip_grad_norm_(self.taught.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
 
     def keep(self) -> None:
         """Write the checkpoint."""
-        weights, momenta = self.vae.state_dict(), self.optimiser.state_dict()
-        save({"vae": weights, "optimiser": momenta, "step": self.step, "spent": self.spent}, self.checkpoint)
+        mine = {"optimiser": self.optimiser.state_dict(), "step": self.step, "spent": self.spent}
+        kept = self.state | ({"decoder": mine} if self.decoder else mine)
+        save(kept | {"vae": self.vae.state_dict()}, self.checkpoint)
 
 
 class Material:
@@ -162,16 +179,16 @@ class Material:
         return self.shelves[source].take(self.rng, {5: 2, 9: 1, 17: 1}[frames] * n, frames)
 
 
-def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
+def train(minutes: float, checkpoint: Path = WORK / "vae.pt", decoder: bool = False) -> None:
     """Train for so long in all; the learning rate falls to zero at the end."""
     meet()
-    trainee = Trainee(checkpoint)
+    trainee = Trainee(checkpoint, decoder)
     material = Material(trainee.step)
     last, shown, kept = time.monotonic(), 0.0, 0
     with quickened(trainee.vae):
         while trainee.spent < minutes * 60:
             done = trainee.spent / (minutes * 60)
-            rate = max(PEAK * min(1.0, (trainee.step + 1) / 60) * (1 - done) ** 0.9, 1e-6)
+            rate = max(trainee.peak * min(1.0, (trainee.step + 1) / 60) * (1 - done) ** 0.9, 1e-6)
             x = to_pixels(material.next(done).to(trainee.where))  # its channels last already
             loss, squares = trainee.lost(x)
             trainee.learn(loss, rate)
@@ -196,4 +213,4 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt") -> None:
 if __name__ == "__main__":
     import sys
 
-    train(float(sys.argv[1]))
+    train(float(sys.argv[1]), decoder=sys.argv[2:] == ["decoder"])

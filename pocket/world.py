@@ -32,7 +32,8 @@ from pocket.stagelight import (
 
 WIDTH, HEIGHT = 160, 96
 PUPPET_SCALE = 0.95
-REACH = {"wide": 1.0, "full": 1.0, "medium": 0.7, "close": 0.45}  # how large gestures are, of what they could be
+REACH = {"wide": 1.0, "full": 1.0, "medium": 0.7, "close": 0.45}
+"""How large gestures are, of what they could be: near the camera they would cross half the picture."""
 
 
 @dataclass(frozen=True)

@@ -156,25 +156,45 @@ def test_strangers_are_taken_half_as_often(tmp_path: Path, monkeypatch: pytest.M
     torch.testing.assert_close(counts, torch.tensor([2, 1, 2, 1]) / 6, atol=0.04, rtol=0)
 
 
+def shown_a_clip(trainee: train_vae.Trainee, steps: int) -> list[float]:
+    """The squared error before each of so many steps on one clip, the same every time."""
+    x = torch.rand(1, 3, 5, 16, 32, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    shown = []
+    torch.manual_seed(1)
+    with quickened(trainee.vae):
+        for _ in range(steps):
+            loss, squares = trainee.lost(x)
+            trainee.learn(loss, RATE)
+            shown.append(squares)
+    return shown
+
+
 def test_vae_learns_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Shown one clip over and over its error falls; stopped and started again, it goes on as if it had not been."""
     monkeypatch.setattr(train_vae, "new_vae", small_vae)
-    x = torch.rand(1, 3, 5, 16, 32) * 2 - 1
-
-    def taught(trainee: train_vae.Trainee, steps: int) -> list[float]:
-        shown = []
-        torch.manual_seed(1)
-        with quickened(trainee.vae):
-            for _ in range(steps):
-                loss, squares = trainee.lost(x)
-                trainee.learn(loss, RATE)
-                shown.append(squares)
-        return shown
-
+    monkeypatch.setattr(train_vae, "WORK", tmp_path)
     whole = train_vae.Trainee(tmp_path / "vae.pt")
-    shown = taught(whole, 12)
+    shown = shown_a_clip(whole, 12)
     assert shown[-1] < 0.95 * shown[0]
     whole.keep()
     resumed = train_vae.Trainee(tmp_path / "vae.pt")
     assert resumed.step == 12
-    assert taught(resumed, 2) == pytest.approx(taught(whole, 2), rel=1e-5)
+    assert shown_a_clip(resumed, 2) == pytest.approx(shown_a_clip(whole, 2), rel=1e-5)
+
+
+def test_decoder_learns_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taught alone it gets better, the encoder stays to the bit, and the whole VAE's count of steps is not touched."""
+    monkeypatch.setattr(train_vae, "new_vae", small_vae)
+    monkeypatch.setattr(train_vae, "WORK", tmp_path)
+    whole = train_vae.Trainee(tmp_path / "vae.pt")
+    shown_a_clip(whole, 3)
+    whole.keep()
+    alone = train_vae.Trainee(tmp_path / "vae.pt", decoder=True)
+    shown = shown_a_clip(alone, 12)
+    assert shown[-1] < 0.95 * shown[0]
+    alone.keep()
+    assert all(map(torch.equal, whole.vae.encoder.parameters(), alone.vae.encoder.parameters()))
+    assert train_vae.Trainee(tmp_path / "vae.pt").step == 3
+    resumed = train_vae.Trainee(tmp_path / "vae.pt", decoder=True)
+    assert resumed.step == 12
+    assert shown_a_clip(resumed, 2) == pytest.approx(shown_a_clip(alone, 2), rel=1e-5)
