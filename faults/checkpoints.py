@@ -54,7 +54,7 @@ def run(count: int, seed: int, folder: Path) -> Found:
     photos = [folder / f"{index}.png" for index in range(3)]
     for index, photo in enumerate(photos):
         write_photo(photo, (200, 40 * index, 30))
-    prepare(model, [Example(path, "mira, a fox") for path in photos], dataset, trigger="mira", seed=seed)
+    prepare(model, [Example(path, "mira, a fox") for path in photos], dataset, trigger="mira")
     settings = settings_for(facts_of("pocket"), rank=2, steps=count + 1, learning_rate=1e-2, seed=seed)
     asked = [str(weights), str(dataset), asdict(replace(settings, batch=2))]
 

@@ -39,8 +39,16 @@ def run(work: Work) -> None:
     model = loaded_model(work)
     training = training_facts(model.facts)
     model.set_loras([])
+    prior = {
+        "format": PRIOR_FORMAT,
+        "model": params["model"],
+        "captions": list(training.prior_captions),
+        "frames": training.prior_frames,
+        "size": list(training.size),
+    }
     value = {
         "format": FORMAT,
+        "prior": prior,
         "model": params["model"],
         "photos": [work.digests[role] for role in sorted(work.digests)],
         "captions": captions,
@@ -52,9 +60,9 @@ def run(work: Work) -> None:
     examples = [Example(path, caption) for path, caption in zip(photos, captions, strict=True)]
 
     def prepared(to: Path) -> None:
-        prior = work.kept(
+        samples = work.kept(
             "prior",
-            {"format": PRIOR_FORMAT, "model": params["model"]},
+            prior,
             ".safetensors",
             lambda out: prepare_prior(
                 model,
@@ -69,7 +77,7 @@ def run(work: Work) -> None:
             examples,
             to,
             trigger=params["trigger"],
-            prior=prior,
+            prior=samples,
             on_step=lambda done, of: work.progress(0, total, f"preparing photo {done} of {of}"),
         )
 

@@ -117,21 +117,22 @@ class TestDataSet:
     def test_it_is_known_by_all_that_decides_it(
         self, pocket: WanModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Trap 13: captions, photos, frames, size, and the weights, which autoencoder and text encoder are among. Not by
-        what is only trained with it: another rank needs no photo encoded again."""
+        """Trap 13: captions, photos, frames, size, prior samples, and the weights, which autoencoder and text encoder are
+        among. Not by what is only trained with it: another rank or seed needs no photo encoded again."""
         assert pocket.facts.lora
         facts, training = pocket.facts, pocket.facts.lora
         plain = self.asked(pocket, tmp_path / "plain", monkeypatch)
-        assert self.asked(pocket, tmp_path / "rank", monkeypatch, rank=8, steps=9) == plain
+        assert self.asked(pocket, tmp_path / "rank", monkeypatch, rank=8, steps=9, seed=1) == plain
         weights = {"family": "pocket", "weights": "another", "precision": "fp32"}
         digests = {"photo.000": "d0", "photo.001": "another"}
         for number, change in enumerate(
-            ({"captions": ["mira, an owl"] * 2}, {"digests": digests}, {"model": weights}, {"seed": 1})
+            ({"captions": ["mira, an owl"] * 2}, {"digests": digests}, {"model": weights})
         ):
             assert self.asked(pocket, tmp_path / str(number), monkeypatch, **change) != plain
         for name, other in (
             ("frames", replace(training, frames=5)),
             ("size", replace(training, size=(32, 32))),
+            ("prior", replace(training, prior_captions=("an owl",))),
         ):
             monkeypatch.setattr(pocket, "facts", replace(facts, lora=other))
             assert self.asked(pocket, tmp_path / name, monkeypatch) != plain
