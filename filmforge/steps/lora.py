@@ -48,12 +48,10 @@ def run(work: Work) -> None:
     }
     value = {
         "format": FORMAT,
-        "prior": prior,
-        "model": params["model"],
+        "prior": prior,  # the model and the size among it
         "photos": [work.digests[role] for role in sorted(work.digests)],
         "captions": captions,
         "trigger": params["trigger"],
-        "size": list(training.size),
         "frames": training.frames,
     }
     total = params["steps"]
