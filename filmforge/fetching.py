@@ -95,13 +95,17 @@ def _weights(
             raise WeightsError(f"{facts.id}: {repo} {lacks}")
         return folder.name
 
-    def pick(there: Listing) -> tuple[str, ...]:
-        return model_files(there, variant=facts.variant, without=pin.apart)
-
     licence = ""
     if repo in (facts.weights, facts.upscaler):
         licence = f"licence {facts.licence}" + (f" ({facts.licence_note})" if facts.licence_note else "")
-    return _repository(what, lambda: listing(repo, revision), repo, licence, pick, get, guess, estimate)
+
+    def ask() -> Missing:
+        there = listing(repo, revision)
+        names = model_files(there, variant=facts.variant, without=pin.apart)
+        known = licence or _licence(there.licence)
+        return Missing(what, repo, known, there.bytes_of(names), "", lambda: get(there, names))
+
+    return _asked(ask, _unknown(what, repo, licence, estimate), guess)
 
 
 def _embedder(repo: str, commit: str | None, guess: bool) -> Missing:
@@ -115,45 +119,39 @@ def _embedder(repo: str, commit: str | None, guess: bool) -> Missing:
         refuse_other(repo, folder)
         return folder.name
 
-    def pick(there: Listing) -> tuple[str, ...]:
-        return embedder_files(there.files)
+    def ask() -> Missing:
+        there = listing(repo, revision)
+        names = embedder_files(there.files)
+        licence = _licence(there.licence)
+        return Missing("embedder", repo, licence, there.bytes_of(names), "", lambda: get(there, names))
 
-    return _repository("embedder", lambda: listing(repo, revision), repo, "", pick, get, guess)
-
-
-def _repository(
-    what: str,
-    ask: Callable[[], Listing],
-    repo: str,
-    licence: str,
-    pick: Callable[[Listing], tuple[str, ...]],
-    get: Callable[[Listing, Sequence[str]], str],
-    guess: bool,
-    estimate: str = "",
-) -> Missing:
-    try:
-        there = ask()
-        names = pick(there)
-    except WeightsError as error:
-        if not guess:
-            raise
-        known = f"{estimate or 'of unknown size'} ({error})"
-        return Missing(what, repo, licence or "licence unknown", None, known, str)
-    size = there.bytes_of(names)
-    return Missing(what, repo, licence or _licence(there.licence), size, "", lambda: get(there, names))
+    return _asked(ask, _unknown("embedder", repo), guess)
 
 
 def _files(what: str, files: HubFiles, guess: bool) -> Missing:
     from filmforge.video_models.hub_files import about_files, fetch_files
 
     where = ", ".join(files.absent)
-    try:
+
+    def ask() -> Missing:
         about = about_files(files)
+        return Missing(what, where, _licence(about.licence), about.bytes, "", lambda: fetch_files(files))
+
+    return _asked(ask, _unknown(what, where), guess)
+
+
+def _unknown(what: str, where: str, licence: str = "", estimate: str = "") -> Missing:
+    return Missing(what, where, licence or "licence unknown", None, estimate or "of unknown size", str)
+
+
+def _asked(ask: Callable[[], Missing], unknown: Missing, guess: bool) -> Missing:
+    """What the hub says; where it says nothing and a guess will do, `unknown` with the reason."""
+    try:
+        return ask()
     except WeightsError as error:
         if not guess:
             raise
-        return Missing(what, where, "licence unknown", None, f"of unknown size ({error})", str)
-    return Missing(what, where, _licence(about.licence), about.bytes, "", lambda: fetch_files(files))
+        return replace(unknown, guess=f"{unknown.guess} ({error})")
 
 
 def _licence(named: str | None) -> str:
