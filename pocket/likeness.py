@@ -2,7 +2,7 @@
 
 For each character a small film is written with sixteen photos; filmforge trains its LoRA with the
 defaults and renders four prompts with four seeds. Against it: the same words and seeds without the
-LoRA, and other subjects with it (does it leak?).
+LoRA, and other subjects with it (does it leak?) and without it (what the base makes of them).
 
     python -m pocket.likeness                                  # all twelve unseen characters
     python -m pocket.likeness mira otto --prompts 2 --seeds 2  # these, and less of them
@@ -71,11 +71,13 @@ def _rendered(film: Path, store: Path) -> dict[str, np.ndarray]:
     return frames
 
 
-def _by_lora(folder: Path, store: Path, lora: Path, shots: list[dict[str, object]]) -> dict[str, np.ndarray]:
-    """Frames of ``shots`` in a style whose LoRA is the file ``lora``."""
+def _by_lora(
+    folder: Path, store: Path, lora: Path, weight: float, shots: list[dict[str, object]]
+) -> dict[str, np.ndarray]:
+    """Frames of ``shots`` in a style whose LoRA is the file ``lora``, applied at that weight."""
     folder.mkdir(exist_ok=True)
     shutil.copyfile(lora, folder / "lora.safetensors")
-    styles = {"with": {"lora": {"file": "lora.safetensors"}}}
+    styles = {"with": {"lora": {"file": "lora.safetensors", "weight": weight}}}
     scenes = [{"id": "a", "style": "with", "shots": shots}]
     return _rendered(_film(folder, styles=styles, scenes=scenes), store)
 
@@ -99,16 +101,22 @@ def measure(
     made = filmforge.plan(filmforge.load(film, store=store))
     (trained,) = (s.record for s in made.steps.values() if s.step.kind == "lora")
     assert trained is not None
-    words = [made.steps[f"render/a/s{n}@{seeds[0]}"].step.params["prompt"] for n in range(len(prompts))]
+    drawn = [made.steps[f"render/a/s{n}@{seeds[0]}"].step.params for n in range(len(prompts))]
+    words, weight = [params["prompt"] for params in drawn], drawn[0]["loras"][0]["weight"]
     base = _rendered(_film(folder / "base", scenes=[{"id": "a", "shots": _shots(words, seeds)}]), store)
     asked = [(f"{who} {p}, {STYLE}", kind, colour) for who, kind, colour in OTHERS for p in prompts[::2]]
     lora_file = made.store.blobs.path(trained.outputs["main"].digest)
-    leak = _by_lora(folder / "leak", store, lora_file, _shots([words for words, _, _ in asked], seeds))
-    kept = []
-    for step, frames in leak.items():
-        _, kind, colour = asked[int(step.split("/s")[1].split("@")[0])]
-        told = judge.verdict(frames)
-        kept.append((told["kind"], told["colour"]) == (kind, colour))
+    others = _shots([words for words, _, _ in asked], seeds)
+    leak = _by_lora(folder / "leak", store, lora_file, weight, others)
+    without = _rendered(_film(work / "others", scenes=[{"id": "a", "shots": others}]), store)
+
+    def as_asked(clips: dict[str, np.ndarray]) -> float:
+        kept = []
+        for step, frames in clips.items():
+            _, kind, colour = asked[int(step.split("/s")[1].split("@")[0])]
+            told = judge.verdict(frames)
+            kept.append((told["kind"], told["colour"]) == (kind, colour))
+        return float(np.mean(kept))
 
     def share(clips: dict[str, np.ndarray]) -> float:
         found = [named(recogniser, torch.from_numpy(clip).permute(0, 3, 1, 2)) for clip in clips.values()]
@@ -117,7 +125,8 @@ def measure(
     first = f"@{seeds[0]}"
     row = [clips[f"render/a/s{n}{first}"][8] for n in range(len(prompts)) for clips in (base, lora)]
     row += [clip[8] for step, clip in leak.items() if step.endswith(first)]
-    figures = {"lora": share(lora), "base": share(base), "others as asked": float(np.mean(kept))}
+    figures = {"lora": share(lora), "base": share(base)}
+    figures |= {"others as asked": as_asked(leak), "others as asked, without it": as_asked(without)}
     return figures, np.hstack(row)
 
 

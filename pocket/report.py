@@ -60,7 +60,7 @@ def rebuilt(vae: AutoencoderKLWan, frames: np.ndarray) -> np.ndarray:
 
 def vae_figures(vae: AutoencoderKLWan) -> dict[str, float]:
     """PSNR of held-out clips, stills and photos of unseen characters."""
-    clips = np.load(WORK / "clips" / "0000.npy")[:12]
+    clips = np.concatenate([np.load(WORK / "clips" / f"{n:04d}.npy") for n in range(KEPT)])
     stills = np.load(WORK / "stills" / "0000.npy")[:40]
     photos = [photo(name, k, 1)[0] for name in CHARACTERS for k in (0, 1, 2)]
     return {
