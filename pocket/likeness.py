@@ -71,13 +71,11 @@ def _rendered(film: Path, store: Path) -> dict[str, np.ndarray]:
     return frames
 
 
-def _by_lora(
-    folder: Path, store: Path, lora: Path, weight: float, shots: list[dict[str, object]]
-) -> dict[str, np.ndarray]:
-    """Frames of ``shots`` in a style whose LoRA is the file ``lora``, applied at that weight."""
+def _by_lora(folder: Path, store: Path, lora: Path, shots: list[dict[str, object]]) -> dict[str, np.ndarray]:
+    """Frames of ``shots`` in a style whose LoRA is the file ``lora``."""
     folder.mkdir(exist_ok=True)
     shutil.copyfile(lora, folder / "lora.safetensors")
-    styles = {"with": {"lora": {"file": "lora.safetensors", "weight": weight}}}
+    styles = {"with": {"lora": {"file": "lora.safetensors"}}}
     scenes = [{"id": "a", "style": "with", "shots": shots}]
     return _rendered(_film(folder, styles=styles, scenes=scenes), store)
 
@@ -101,13 +99,12 @@ def measure(
     made = filmforge.plan(filmforge.load(film, store=store))
     (trained,) = (s.record for s in made.steps.values() if s.step.kind == "lora")
     assert trained is not None
-    drawn = [made.steps[f"render/a/s{n}@{seeds[0]}"].step.params for n in range(len(prompts))]
-    words, weight = [params["prompt"] for params in drawn], drawn[0]["loras"][0]["weight"]
+    words = [made.steps[f"render/a/s{n}@{seeds[0]}"].step.params["prompt"] for n in range(len(prompts))]
     base = _rendered(_film(folder / "base", scenes=[{"id": "a", "shots": _shots(words, seeds)}]), store)
     asked = [(f"{who} {p}, {STYLE}", kind, colour) for who, kind, colour in OTHERS for p in prompts[::2]]
     lora_file = made.store.blobs.path(trained.outputs["main"].digest)
     others = _shots([words for words, _, _ in asked], seeds)
-    leak = _by_lora(folder / "leak", store, lora_file, weight, others)
+    leak = _by_lora(folder / "leak", store, lora_file, others)
     without = _rendered(_film(work / "others", scenes=[{"id": "a", "shots": others}]), store)
 
     def as_asked(clips: dict[str, np.ndarray]) -> float:

@@ -2,7 +2,6 @@
 
     python -m pocket.train_vae MINUTES            # all of it
     python -m pocket.train_vae MINUTES decoder    # then the decoder alone: what is encoded already stays valid
-    python -m pocket.train_vae MINUTES encoder    # or the encoder alone: what latents look like stays as it is
 
 Loss: L1 + 10 MSE + L1 on differences of neighbouring pixels (clean edges), noise on the latents so
 that small errors of the transformer do not show. Resumes from ``.pocket/vae.pt``. Where ``.pocket/vae-before`` lies,
@@ -14,7 +13,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -29,12 +27,7 @@ NOISE = 0.12  # at most, of the latents' deviation
 CROP = (64, 96)
 SQUARES = 10.0  # weight of squared errors beside plain ones: with 4, what moves was left too soft
 PEAK = 1.2e-3
-PEAK_OF_HALF = 0.6e-3  # of the encoder or the decoder alone: it has been taught before
-Half = Literal["encoder", "decoder"]
-OTHER_HALF: dict[Half, tuple[str, str]] = {
-    "encoder": ("decoder", "post_quant_conv"),
-    "decoder": ("encoder", "quant_conv"),
-}
+PEAK_OF_DECODER = 0.6e-3  # it has been taught before
 ANCHOR = 0.004  # what a latent off by its deviation costs, beside errors of about 0.1 in all
 
 
@@ -107,29 +100,29 @@ def _moved(before: AutoencoderKLWan, x: torch.Tensor, latents: torch.Tensor) -> 
 
 
 class Trainee:
-    """The VAE with what teaching it keeps between two steps; or one ``half`` of it, with the other held as it is.
+    """The VAE with what teaching it keeps between two steps; or its decoder, with the encoder held as it is.
 
-    Each of the three has steps, time and momenta of its own in the checkpoint.
+    Either has steps, time and momenta of its own in the checkpoint.
     """
 
-    def __init__(self, checkpoint: Path, half: Half | None = None) -> None:
-        self.checkpoint, self.half = checkpoint, half
+    def __init__(self, checkpoint: Path, decoder: bool = False) -> None:
+        self.checkpoint, self.decoder = checkpoint, decoder
         self.where = device()
         self.vae = new_vae().to(self.where)
-        self.peak = PEAK_OF_HALF if half else PEAK
-        if half:
-            for name in OTHER_HALF[half]:
-                self.vae.get_submodule(name).requires_grad_(False)
+        self.peak = PEAK_OF_DECODER if decoder else PEAK
+        if decoder:
+            self.vae.encoder.requires_grad_(False)
+            self.vae.quant_conv.requires_grad_(False)
         self.taught = torch.nn.ModuleList(
             m for m in self.vae.children() if any(p.requires_grad for p in m.parameters())
         )
         self.optimiser = muon(self.taught, self.peak)
-        self.before = None if half == "decoder" else _encoder_before(self.where)
+        self.before = None if decoder else _encoder_before(self.where)
         self.step, self.spent = 0, 0.0
         self.state = load(checkpoint) or {}
         if self.state:
             self.vae.load_state_dict(self.state["vae"])
-        mine = self.state.get(half, {}) if half else self.state
+        mine = self.state.get("decoder", {}) if decoder else self.state
         if mine:
             if "optimiser" in mine:
                 self.optimiser.load_state_dict(mine["optimiser"])
@@ -163,7 +156,7 @@ class Trainee:
     def keep(self) -> None:
         """Write the checkpoint."""
         mine = {"optimiser": self.optimiser.state_dict(), "step": self.step, "spent": self.spent}
-        kept = self.state | ({self.half: mine} if self.half else mine)
+        kept = self.state | ({"decoder": mine} if self.decoder else mine)
         save(kept | {"vae": self.vae.state_dict()}, self.checkpoint)
 
 
@@ -186,18 +179,17 @@ class Material:
         return self.shelves[source].take(self.rng, {5: 2, 9: 1, 17: 1}[frames] * n, frames)
 
 
-def train(minutes: float, checkpoint: Path = WORK / "vae.pt", half: Half | None = None) -> None:
+def train(minutes: float, checkpoint: Path = WORK / "vae.pt", decoder: bool = False) -> None:
     """Train for so long in all; the learning rate falls to zero at the end."""
     meet()
-    trainee = Trainee(checkpoint, half)
+    trainee = Trainee(checkpoint, decoder)
     material = Material(trainee.step)
     last, shown, kept = time.monotonic(), 0.0, 0
     with quickened(trainee.vae):
         while trainee.spent < minutes * 60:
             done = trainee.spent / (minutes * 60)
             rate = max(trainee.peak * min(1.0, (trainee.step + 1) / 60) * (1 - done) ** 0.9, 1e-6)
-            frames = material.next(1.0 if half else done)  # one half alone knows pictures already
-            x = to_pixels(frames.to(trainee.where))  # its channels last already
+            x = to_pixels(material.next(done).to(trainee.where))  # its channels last already
             loss, squares = trainee.lost(x)
             trainee.learn(loss, rate)
             now = time.monotonic()
@@ -221,5 +213,4 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt", half: Half | None 
 if __name__ == "__main__":
     import sys
 
-    chosen: list[Half] = [half for half in OTHER_HALF if half in sys.argv[2:]]
-    train(float(sys.argv[1]), half=chosen[0] if chosen else None)
+    train(float(sys.argv[1]), decoder=sys.argv[2:] == ["decoder"])

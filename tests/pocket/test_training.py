@@ -182,23 +182,19 @@ def test_vae_learns_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert shown_a_clip(resumed, 2) == pytest.approx(shown_a_clip(whole, 2), rel=1e-5)
 
 
-@pytest.mark.parametrize("half", ["encoder", "decoder"])
-def test_half_learns_alone(half: train_vae.Half, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Taught alone it gets better, the other half stays to the bit, and the whole VAE's count of steps is not touched."""
+def test_decoder_learns_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taught alone it gets better, the encoder stays to the bit, and the whole VAE's count of steps is not touched."""
     monkeypatch.setattr(train_vae, "new_vae", small_vae)
     monkeypatch.setattr(train_vae, "WORK", tmp_path)
     whole = train_vae.Trainee(tmp_path / "vae.pt")
-    shown_a_clip(whole, 12)
+    shown_a_clip(whole, 3)
     whole.keep()
-    alone = train_vae.Trainee(tmp_path / "vae.pt", half)
-    before = shown_a_clip(alone, 24)[0]
-    # by the same dice; an untaught decoder has little use for better latents
-    assert shown_a_clip(alone, 1)[0] < {"encoder": 0.999, "decoder": 0.95}[half] * before
+    alone = train_vae.Trainee(tmp_path / "vae.pt", decoder=True)
+    shown = shown_a_clip(alone, 12)
+    assert shown[-1] < 0.95 * shown[0]
     alone.keep()
-    for name in train_vae.OTHER_HALF[half]:
-        were, are = (vae.get_submodule(name).parameters() for vae in (whole.vae, alone.vae))
-        assert all(map(torch.equal, were, are))
-    assert train_vae.Trainee(tmp_path / "vae.pt").step == 12
-    resumed = train_vae.Trainee(tmp_path / "vae.pt", half)
-    assert resumed.step == 25
+    assert all(map(torch.equal, whole.vae.encoder.parameters(), alone.vae.encoder.parameters()))
+    assert train_vae.Trainee(tmp_path / "vae.pt").step == 3
+    resumed = train_vae.Trainee(tmp_path / "vae.pt", decoder=True)
+    assert resumed.step == 12
     assert shown_a_clip(resumed, 2) == pytest.approx(shown_a_clip(alone, 2), rel=1e-5)
