@@ -1,136 +1,32 @@
-"""Captions: what is said, in lines that can be read, burnt into the picture or written beside it as SRT."""
+"""Captions as files and pictures: written beside the film as SRT, or drawn to be burnt in."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from PIL import Image
 
-# The customs of subtitling: two lines of 42, 17 characters a second, 5/6 s to 7 s on screen, two frames
-# between.
-LINE = 42
-LINES = 2
-CHARACTERS_A_SECOND = 17
-SHORTEST = Fraction(5, 6)
-LONGEST = Fraction(7)
-GAP = 2
-
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """`text` on screen from film frame `first` up to, and not including, `last`."""
+    """`text`, a line of it on each line, on screen from film frame `first` up to, and not including, `last`."""
 
     text: str
     first: int
     last: int
 
 
-def reading_frames(text: str, fps: Fraction) -> int:
-    """How many frames `text` wants on screen to be read in comfort."""
-    seconds = Fraction(len(" ".join(text.split())), CHARACTERS_A_SECOND)
-    return math.ceil(min(max(seconds, SHORTEST), LONGEST * len(pages(text))) * fps)
-
-
-def wrap(text: str, width: int = LINE) -> list[str]:
-    """`text` in lines of at most `width` characters, as few as can be, and of like length.
-
-    Breaks that the author made are kept when every line fits as it is.
-    """
+def _lines(text: str) -> list[str]:
     from filmforge.editing.text import clean
 
-    given = [" ".join(line.split()) for line in clean(text).split("\n")]
-    given = [line for line in given if line]
-    if 1 < len(given) <= LINES and all(len(line) <= width for line in given):
-        return given
-    words = [part for word in " ".join(given).split() for part in _parts(word, width)]
-    if not words:
-        return []
-    fewest = len(_filled(words, width))
-    # The narrowest measure that still needs no more lines sets them in like length.
-    narrow = next(w for w in range(1, width + 1) if _fits(words, w) and len(_filled(words, w)) == fewest)
-    return _filled(words, narrow)
-
-
-def _parts(word: str, width: int) -> list[str]:
-    return [word[i : i + width] for i in range(0, len(word), width)]
-
-
-def _fits(words: Sequence[str], width: int) -> bool:
-    return all(len(word) <= width for word in words)
-
-
-def _filled(words: Sequence[str], width: int) -> list[str]:
-    lines = [words[0]]
-    for word in words[1:]:
-        if len(lines[-1]) + 1 + len(word) <= width:
-            lines[-1] += " " + word
-        else:
-            lines.append(word)
-    return lines
-
-
-def pages(text: str) -> list[str]:
-    """`text` as the captions it takes, one after another, each of at most two lines of 42 characters."""
-    lines = wrap(text)
-    if len(lines) <= LINES:
-        return ["\n".join(lines)] if lines else []
-    return ["\n".join(lines[i : i + LINES]) for i in range(0, len(lines), LINES)]
-
-
-def paged(captions: Iterable[Caption], end: int) -> list[Caption]:
-    """Captions ready to be shown: in order, each of two lines at most, two frames apart, none past film frame
-    `end`.
-
-    A caption of several pages gives each its share of the time, by its characters. Two that would be on
-    screen at once: the earlier gives way, and when they begin together they share the screen, a dash before
-    each.
-    """
-    shown: list[Caption] = []
-    for caption in sorted(captions, key=lambda c: (c.first, c.last)):
-        for page in _shared_out(replace(caption, first=max(0, caption.first), last=min(caption.last, end))):
-            if not shown or shown[-1].last <= page.first or page.first - shown[-1].first > GAP:
-                shown.append(page)
-            else:
-                together = "\n".join("– " + " ".join(c.text.split()) for c in (shown[-1], page))
-                shown[-1] = Caption(together, shown[-1].first, max(shown[-1].last, page.last))
-    return [
-        replace(a, last=max(a.first + 1, min(a.last, b.first - GAP))) if b.first - a.first > GAP else a
-        for a, b in pairwise(shown)
-    ] + shown[-1:]
-
-
-def _shared_out(caption: Caption) -> list[Caption]:
-    texts = pages(caption.text)
-    frames = caption.last - caption.first
-    if frames < len(texts):
-        texts = ["\n".join(wrap(caption.text))] if frames > 0 and texts else []
-    total = sum(map(len, texts))
-    bounds = [0]
-    for number in range(1, len(texts) + 1):
-        share = sum(map(len, texts[:number])) * frames // max(1, total)
-        bounds.append(
-            frames if number == len(texts) else max(bounds[-1] + 1, min(share, frames - len(texts) + number))
-        )
-    return [
-        Caption(text, caption.first + a, caption.first + b)
-        for text, a, b in zip(texts, bounds, bounds[1:], strict=False)
-    ]
-
-
-def within(captions: Iterable[Caption], first: int, count: int) -> list[Caption]:
-    """The parts of `captions` that fall into the `count` film frames from `first`, counted from there."""
-    return [
-        Caption(c.text, max(c.first, first) - first, min(c.last, first + count) - first)
-        for c in captions
-        if c.first < first + count and c.last > first
-    ]
+    lines = (" ".join(line.split()) for line in clean(text).split("\n"))
+    return [line for line in lines if line]
 
 
 def write_srt(path: Path, captions: Iterable[Caption], fps: Fraction) -> None:
@@ -142,7 +38,7 @@ def write_srt(path: Path, captions: Iterable[Caption], fps: Fraction) -> None:
     entries = []
     for number, caption in enumerate(captions, 1):
         # A blank line ends an entry, and an arrow begins one: neither may stand in the text.
-        text = "\n".join(line.replace("-->", "→") for line in wrap(caption.text)) or "…"
+        text = "\n".join(line.replace("-->", "→") for line in _lines(caption.text)) or "…"
         entries.append(f"{number}\n{_clock(caption.first, fps)} --> {_clock(caption.last, fps)}\n{text}\n")
     part = path.with_name(path.name + ".part")
     part.write_text("\n".join(entries), "utf-8", newline="\n")
@@ -166,7 +62,7 @@ def caption_image(text: str, size: tuple[int, int]) -> tuple[Image.Image, tuple[
 
     width, height = size
     pixels = max(5, round(min(height * 0.052, width * 0.045)))
-    lines = wrap(text) or [" "]
+    lines = _lines(text) or [" "]
     setting, lines = typography.fitted(
         "\n".join(lines), "sans", pixels, (round(width * 0.9), round(height * 0.5)), least=4
     )

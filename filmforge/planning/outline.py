@@ -6,20 +6,21 @@ step has been made already is not its business.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
 from filmforge.language.film import Delivery, End, Film, Shot, Start
 from filmforge.language.prompt import Prompt, compose_negative, compose_prompt, compose_strip, has_lora
 from filmforge.language.seeds import seeds_of
+from filmforge.planning.captions import Caption, within
 from filmforge.planning.likeness import judged_characters, judging
 from filmforge.planning.loras import Loras
 from filmforge.planning.models import ResolvedModel
 from filmforge.planning.outlined import Outline
 from filmforge.planning.step import Input, Made, Step
 from filmforge.planning.surroundings import Surroundings
-from filmforge.planning.timeline import Caption, Placed, frames_of, lay_out, samples
+from filmforge.planning.timeline import Placed, frames_of, lay_out, samples
 from filmforge.video_models.kernels import COMPILED
 
 
@@ -277,7 +278,7 @@ def _segments(
                 "join": "dissolve" if join.dissolve else "wipe",
                 "picture": picture(before, before.count - count, "picture", inputs),
                 "next": picture(placed, 0, "next", inputs),
-                "captions": _within(burnt, placed.at, count),
+                "captions": _listed(within(burnt, placed.at, count)),
             }
             name = f"segment/{placed.name}~join{suffix}"
             yield into.add(Step("segment", name, params, inputs, placed.name)).name
@@ -288,7 +289,7 @@ def _segments(
                 **common,
                 "count": count,
                 "picture": picture(placed, placed.overlap_head, "picture", inputs),
-                "captions": _within(burnt, placed.at + placed.overlap_head, count),
+                "captions": _listed(within(burnt, placed.at + placed.overlap_head, count)),
                 "fade": [placed.fade_head, placed.fade_tail],
             }
             yield into.add(
@@ -309,15 +310,6 @@ def _segments(
         params = {**common, "count": roll, "picture": shown, "captions": [], "fade": [0, 0]}
         name = f"segment/credits{suffix}"
         yield into.add(Step("segment", name, params, {"picture": Made("plate/credits")}, "credits")).name
-
-
-def _within(captions: tuple[Caption, ...], at: int, count: int) -> list[list[Any]]:
-    """The captions seen in the `count` frames from `at`, in frames of that piece."""
-    return [
-        [c.text, max(c.first - at, 0), min(c.last - at, count)]
-        for c in captions
-        if c.first < at + count and c.last > at
-    ]
 
 
 def _mix_step(film: Film, about: Surroundings, into: Outline) -> str | None:
@@ -361,6 +353,11 @@ def _cut_step(film: Film, into: Outline, name: str, codec: str, segments: list[s
         "fps": rate_text(film.fps),
         "codec": codec,
         "frames": timeline.frames,
-        "captions": [[c.text, c.first, c.last] for c in timeline.captions] if captioned else [],
+        "captions": _listed(timeline.captions) if captioned else [],
     }
     return Step("cut", f"cut/{name}", params, inputs, name)
+
+
+def _listed(captions: Iterable[Caption]) -> list[list[Any]]:
+    """Captions as they stand in params."""
+    return [[c.text, c.first, c.last] for c in captions]

@@ -6,30 +6,19 @@ Frames count at the film's rate; samples at 48 kHz are computed from absolute fr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
-from filmforge.language.film import Film, Scene, Shot, Sound
+from filmforge.language.film import Film, Line, Scene, Shot, Sound
+from filmforge.planning.captions import Caption, paged, reading_frames, shortest_frames
 
 SAMPLE_RATE = 48_000
-READING_SPEED = 17
-"""Characters a second that an adult reads (Netflix Timed Text Style Guide, English)."""
-CAPTION_GAP = 2
-"""Frames between two captions (the same guide)."""
 
 Length = Callable[[str], Fraction]
 """The duration in seconds of a media file named by its path in the film."""
-
-
-@dataclass(frozen=True, slots=True)
-class Caption:
-    """Words on the screen from frame `first` up to, not including, `last`."""
-
-    text: str
-    first: int
-    last: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,32 +128,22 @@ def lay_out(film: Film, length: Length) -> Timeline:
 
 
 def _captions(film: Film, placed: list[Placed], length: Length) -> tuple[Caption, ...]:
-    captions = []
-    for here in placed:
-        for line in here.shot.says.values():
-            if not line.text.strip():
-                continue
-            first = here.at + line.at
-            captions.append(Caption(line.text, first, first + _read_time(line.text, line, film.fps, length)))
-    captions.sort(key=lambda c: c.first)
-    kept: list[Caption] = []
-    for caption in captions:
-        if kept and kept[-1].last > caption.first - CAPTION_GAP:
-            before = kept[-1]
-            kept[-1] = replace(before, last=max(before.first + 1, caption.first - CAPTION_GAP))
-        kept.append(caption)
-    end = placed[-1].end if placed else 0
-    return tuple(replace(c, last=min(c.last, end)) for c in kept if c.first < end)
+    said = [
+        Caption(line.text, first, first + _on_screen(line, film.fps, length))
+        for here in placed
+        for line in here.shot.says.values()
+        for first in (here.at + line.at,)
+    ]
+    return paged(said, placed[-1].end if placed else 0, film.fps)
 
 
-def _read_time(text: str, line: object, fps: Fraction, length: Length) -> int:
-    lasts = getattr(line, "lasts", None)
-    if lasts:
-        return int(lasts)
-    reading = max(Fraction(5, 6), min(Fraction(7), Fraction(len(text), READING_SPEED)))
-    audio = getattr(line, "audio", None)
-    seconds = max(length(audio), Fraction(5, 6)) if audio else reading
-    return max(1, -int(-seconds * fps // 1))
+def _on_screen(line: Line, fps: Fraction, length: Length) -> int:
+    """How many frames a line is on screen if nothing follows it: as declared, as long as it is heard, or is read."""
+    if line.lasts is not None:
+        return line.lasts
+    if line.audio is None:
+        return reading_frames(line.text, fps)
+    return max(shortest_frames(fps), math.ceil(length(line.audio) * fps))
 
 
 def _sounds(film: Film, placed: list[Placed], frames: int, length: Length) -> tuple[Heard, ...]:

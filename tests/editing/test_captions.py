@@ -1,10 +1,8 @@
-"""Captions: lines, pages, times, files and pictures."""
+"""Captions: files and pictures."""
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filmforge.editing.captions import (
-    GAP,
-    LINE,
-    Caption,
-    caption_image,
-    paged,
-    pages,
-    reading_frames,
-    within,
-    wrap,
-    write_srt,
-)
+from filmforge.editing.captions import Caption, caption_image, write_srt
 
 TEXTS = st.text(st.characters(codec="utf-8"), max_size=400) | st.lists(
     st.text("abcdefgh'", min_size=1, max_size=12), max_size=60
@@ -32,73 +19,6 @@ CAPTIONS = st.lists(
     st.builds(lambda t, a, n: Caption(t, a, a + n), TEXTS, st.integers(0, 3000), st.integers(1, 300)),
     max_size=8,
 )
-
-
-class TestWrap:
-    @settings(deadline=None)
-    @given(TEXTS)
-    def test_lines_fit_and_nothing_is_lost(self, text: str) -> None:
-        """No line is over 42 characters, and all that can be printed is there."""
-        lines = wrap(text)
-        assert all(len(line) <= LINE for line in lines)
-        kept = "".join("".join(lines).split())
-        printable = "".join(c for c in text if not re.match(r"[\x00-\x1f\x7f-\x9f]", c) or c.isspace())
-        assert kept == "".join("".join(c for c in printable if c not in "\x1c\x1d\x1e\x1f").split())
-
-    def test_lines_are_of_like_length(self) -> None:
-        """Two lines share the words instead of leaving one alone."""
-        assert wrap("He promised he'd be back before the storm.") == [
-            "He promised he'd be back before the storm."
-        ]
-        assert wrap("He promised he'd be back before the storm came in.") == [
-            "He promised he'd be back",
-            "before the storm came in.",
-        ]
-
-    def test_keeps_the_authors_break(self) -> None:
-        """A break that fits is kept."""
-        assert wrap("- Who?\n- Me.") == ["- Who?", "- Me."]
-
-
-class TestPaged:
-    @given(CAPTIONS, st.integers(1, 3000))
-    @settings(max_examples=60, deadline=None)
-    def test_captions_follow_one_another(self, captions: list[Caption], end: int) -> None:
-        """Captions are in order, never two at once, never past the end, each on for a frame at least."""
-        shown = paged(captions, end)
-        assert all(c.first < c.last <= end for c in shown)
-        assert all(a.last <= b.first for a, b in pairwise(shown))
-
-    def test_leaves_a_gap(self) -> None:
-        """Two frames between two captions."""
-        shown = paged([Caption("one", 0, 50), Caption("two", 40, 90)], 100)
-        assert [(c.first, c.last) for c in shown] == [(0, 40 - GAP), (40, 90)]
-
-    def test_two_at_once_share_the_screen(self) -> None:
-        """What is said together is shown together."""
-        assert paged([Caption("Yes.", 0, 20), Caption("No.", 0, 24)], 30) == [Caption("– Yes.\n– No.", 0, 24)]
-
-    def test_long_speech_turns_pages(self) -> None:
-        """A long text is shown page after page within its time."""
-        text = " ".join(f"word{n}" for n in range(40))
-        shown = paged([Caption(text, 10, 310)], 400)
-        assert len(shown) == len(pages(text)) > 1
-        assert (shown[0].first, shown[-1].last) == (10, 310)
-        assert " ".join(" ".join(c.text.split()) for c in shown) == text
-
-
-class TestReadingFrames:
-    @pytest.mark.parametrize(("text", "frames"), [("No.", 20), ("x" * 17, 24), ("a " * 40, 112)])
-    def test_follows_the_custom(self, text: str, frames: int) -> None:
-        """Five sixths of a second at least, 17 characters a second."""
-        assert reading_frames(text, Fraction(24)) == frames
-
-
-class TestWithin:
-    def test_cuts_and_renumbers(self) -> None:
-        """A segment's captions are counted from its first frame and end with it."""
-        captions = [Caption("a", 0, 10), Caption("b", 20, 40), Caption("c", 50, 60)]
-        assert within(captions, 5, 20) == [Caption("a", 0, 5), Caption("b", 15, 20)]
 
 
 class TestWriteSrt:
