@@ -20,6 +20,7 @@ from filmforge.language.film import Delivery, Film
 from filmforge.language.load import Loaded, load_with_source
 from filmforge.places import film_file, lock_of, state_name, store_of, trust_of
 from filmforge.planning.deliveries import Ledger, delivered_outputs, deliveries_of
+from filmforge.planning.footage import check_footage
 from filmforge.planning.likeness import Verdict, found_in, verdict_of
 from filmforge.planning.lock import read_lock
 from filmforge.planning.outline import outline
@@ -205,6 +206,8 @@ def plan(project: Project, *, only: Sequence[str] = (), refresh: Sequence[str] |
     world = World(project.loaded, project.folder, store, read_lock(project.lock_path), _probe, beside)
     deliveries = deliveries_of(film, project.path, project.profile)
     made = outline(film, world, deliveries)
+    if not world.broken:  # a file that cannot be read has no length to go by
+        check_footage(film, world)
     if world.broken:
         raise FilmError(list(dict.fromkeys(world.broken)))
     wanted = list(made.steps.values())

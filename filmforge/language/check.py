@@ -284,7 +284,7 @@ def _check_takes(checking: Checking, path: Path, shot: Shot) -> None:
 
 
 def _check_given(checking: Checking, path: Path, scene: Scene, given: Start | End | None) -> None:
-    """Report a first or last frame that is given from nowhere, from two places, or past a shot's end."""
+    """Report a first or last frame that is given from nowhere, or from two places."""
     if given is None or checking.doubtful(path):
         return
     if (given.from_ is None) == (given.image is None):
@@ -302,9 +302,3 @@ def _check_given(checking: Checking, path: Path, scene: Scene, given: Start | En
         meant = checking.reading.meant(given.from_, known)
         hint = meant or "; write the id of a shot of this scene, or scene/id"
         checking.fail((*path, "from"), f"there is no shot called '{given.from_}'{hint}")
-    elif isinstance(given.at, int) and source[1].lasts is not None and given.at >= source[1].lasts:
-        last = source[1].lasts
-        checking.fail(
-            (*path, "at"),
-            f"'{given.from_}' lasts {last} frames, so there is no frame {given.at}; the last is {last - 1}f",
-        )

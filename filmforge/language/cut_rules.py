@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from filmforge.language.checking import Checking, full_name
-from filmforge.language.film import Shot
+from filmforge.language.film import End, Scene, Shot, Start
 from filmforge.language.reading import Path
 from filmforge.language.scalars import written_duration
 
@@ -17,7 +17,9 @@ NARRATOR = "narrator"
 def check_cut(checking: Checking) -> None:
     """Report what is wrong in the order, the lengths and the sounds of the cut."""
     _check_rings(checking)
-    for path, _, shot in checking.shots():
+    for path, scene, shot in checking.shots():
+        _check_given(checking, (*path, "start"), scene, shot.start)
+        _check_given(checking, (*path, "end"), scene, shot.end)
         if shot.trim is not None:
             _check_trim(checking, path, shot)
         if shot.says:
@@ -84,6 +86,19 @@ def _rings(given: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[list[str], 
             elif after in given and after not in cleared:
                 walked[after] = ""
                 ahead.append(iter(given[after].items()))
+
+
+def _check_given(checking: Checking, path: Path, scene: Scene, given: Start | End | None) -> None:
+    """Report a first or last frame that is taken from past the end of a shot."""
+    if given is None or given.from_ is None or not isinstance(given.at, int):
+        return
+    source = checking.shot_called(scene, given.from_)
+    lasts = source[1].lasts if source else None
+    if lasts is not None and given.at >= lasts:
+        checking.fail(
+            (*path, "at"),
+            f"'{given.from_}' lasts {lasts} frames, so there is no frame {given.at}; the last is {lasts - 1}f",
+        )
 
 
 def _check_trim(checking: Checking, path: Path, shot: Shot) -> None:
