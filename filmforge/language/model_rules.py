@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from math import ceil
 from typing import TYPE_CHECKING
 
 from filmforge.language.checking import Checking
@@ -15,6 +16,9 @@ from filmforge.language.scalars import Size, written_duration, written_rate
 
 if TYPE_CHECKING:
     from filmforge.video_models.facts import Facts
+
+MOST_CLIPS = 1000
+"""Of one shot that is continued from clip to clip: hours of the fastest model, and days of work."""
 
 
 def _facts_of(model: Model) -> Facts | None:
@@ -236,6 +240,13 @@ def _check_shot(checking: Checking, film: Film, path: Path, shot: Shot, name: st
             _refuse_length(checking, film, path, shot, handled, _called(name, facts), facts)
     except ValueError:
         if shot.extend and facts.image_to_video:
+            clips = ceil(needed / max(1, facts.max_frames - 1))
+            if clips > MOST_CLIPS:
+                checking.fail(
+                    (*path, "lasts"),
+                    f"{written_duration(shot.lasts, film.fps)} is {clips} clips, each continuing the one before, and a "
+                    f"shot has at most {MOST_CLIPS}; make several of it",
+                )
             return
         if shot.extend:
             checking.fail(

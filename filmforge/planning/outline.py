@@ -23,6 +23,9 @@ from filmforge.planning.surroundings import Surroundings
 from filmforge.planning.timeline import Placed, frames_of, lay_out, samples
 from filmforge.video_models.kernels import COMPILED
 
+HELD = 1
+"""Frames of a picture that does not move: the cut holds it for as long as the shot lasts."""
+
 
 def rate_text(fps: Fraction) -> str:
     """A rate as it stands in params: `24` or `24000/1001`."""
@@ -88,13 +91,18 @@ class _Pictures:
         if shot.kind == "still":
             assert shot.still is not None
             self.about.seen(shot.still, "image")
-            params: dict[str, Any] = {"of": "still", "move": shot.move, "count": placed.picture}
+            moves = shot.move != "none"
+            params: dict[str, Any] = {
+                "of": "still",
+                "move": shot.move,
+                "count": placed.picture if moves else HELD,
+            }
             inputs: dict[str, Input] = {"still": self.about.source(shot.still)}
         else:
             assert shot.title is not None
             params = {
                 "of": "card",
-                "count": placed.picture,
+                "count": HELD,
                 **shot.title.model_dump(),
                 "text": shot.title.text,
             }
@@ -234,7 +242,6 @@ class _Pictures:
             "frame": frame + self.head(other.shot),
             "fps": rate_text(film.fps),
             "native": rate_text(self.rates[other_name]),
-            "from": other_name,
         }
         step = Step("frame", name, params, {"picture": picture}, placed.name)
         return Made(self.into.add(step).name)

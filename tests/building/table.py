@@ -124,7 +124,7 @@ class _Steps:
 
     def plate(self, shot: Shot) -> Any:
         made = self.film.contents["still"] if shot.kind == "still" else shot.words
-        return (shot.kind, made, shot.lasts, self.film.size)
+        return (shot.kind, made, self.film.size)
 
     def picture(self, shot: Shot) -> Any:
         return self.render(shot, self.picked(shot)) if shot.kind == "prompt" else self.plate(shot)

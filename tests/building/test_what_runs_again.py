@@ -50,6 +50,10 @@ ROWS: dict[str, tuple[Edit, dict[str, int]]] = {
         swap('jumps", lasts: 2s', 'jumps", lasts: 3s'),
         {"render": 1, "segment": 2, "mix": 1, "cut": 1},
     ),
+    "lasts of a card": (
+        swap("THE END}, lasts: 1s", "THE END}, lasts: 2s"),
+        {"segment": 1, "mix": 1, "cut": 1},
+    ),
     "pick": (swap("pick: 1", "pick: 2"), {"segment": 2, "cut": 1}),
     "music gain": (swap("gain: -16", "gain: -14"), {"mix": 1, "cut": 1}),
     "loudness": (swap("captions: file", "captions: file\nloudness: -20"), {"mix": 1, "cut": 1}),
@@ -84,6 +88,10 @@ ROWS: dict[str, tuple[Edit, dict[str, int]]] = {
     "a character no shot names": (swap("a ghost", "a white ghost"), {}),
     "film seed": (swap("seed: 2026", "seed: 1"), {"render": 1, "segment": 2, "cut": 1}),
     "id of a shot with a seed": (swap("id: bear", "id: brown"), {}),
+    "id of a shot with a seed that another starts from": (
+        lambda text: swap("from: wide", "from: far")(swap("id: wide", "id: far")(text)),
+        {},
+    ),
     "id of a shot without": (swap("id: free", "id: fox"), {"render": 1, "segment": 2, "cut": 1}),
     "film size": (swap("size: 64x36", "size: 128x72"), {"plate": 2, "segment": 9, "cut": 1}),
     "a model's steps": (

@@ -126,6 +126,10 @@ class TestShots:
                 "a shot is continued from its last frame, and mochi-1 cannot start from a picture",
             ),
             (
+                "{id: a, prompt: x, lasts: 999999999s, extend: true}",
+                "a shot has at most 1000; make several of it",
+            ),
+            (
                 "{id: a, prompt: x, lasts: 1s, start: good, end: good}",
                 "pocket cannot be given its last frame; name another model",
             ),
