@@ -22,7 +22,8 @@ def with_profile(file: str, profile: str) -> str:
 
 def caption_file(file: str) -> str:
     """Where the captions of the film delivered as `file` go."""
-    return str(PurePosixPath(file).with_suffix(".srt"))
+    path = PurePosixPath(file)
+    return str(path.with_name(f"{path.stem}.srt"))
 
 
 def sidecar_of(file: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Callable, Iterator
 from pathlib import Path as FilePath
 from pathlib import PurePosixPath
@@ -28,12 +29,13 @@ class _Target(NamedTuple):
 def check_deliveries(
     checking: Checking, film_file: FilePath, profile: str | None, own: bool, line_of: Callable[[Path], int]
 ) -> None:
-    """Report deliveries that would replace what the film is made from.
+    """Report deliveries that would replace what the film is made from, or one another.
 
     `own` says that the profile has its own `deliver`, so that its name does not enter theirs. `line_of` tells
     where a path was written.
     """
     targets = list(_targets(checking, film_file, profile, own))
+    _check_apart(checking, film_file.parent, targets)
     _check_replaced(
         checking, film_file, targets, f"the profile '{profile}'" if profile else "a build", line_of
     )
@@ -49,6 +51,18 @@ def _targets(checking: Checking, film_file: FilePath, profile: str | None, own: 
             continue
         file = with_profile(delivery.file, profile) if profile and not own else delivery.file
         yield _Target(path, written_for(film, file))
+
+
+def _check_apart(checking: Checking, folder: FilePath, targets: list[_Target]) -> None:
+    """Report deliveries that only links bring to one file; where their paths do, that is reported already."""
+    taken: dict[str, str] = {}
+    for target in targets:
+        file = target.files[0]
+        real = os.path.realpath(folder / file)
+        if posixpath.normpath(taken.setdefault(real, file)) != posixpath.normpath(file):
+            checking.fail(
+                target.path, f"{shown(file)} is the same file as {shown(taken[real])}; name another file"
+            )
 
 
 def _check_replaced(

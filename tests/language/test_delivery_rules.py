@@ -95,3 +95,13 @@ class TestWhatTheFilmReads:
             (found,) = said(folder, top % file, title)
             assert f"'{file}', which a build would write, is among the photos of line 2" in found
         assert said(folder, top % "mira/out/new.mp4", title) == []
+
+
+class TestOneAnother:
+    def test_through_a_link(self, folder: Path) -> None:
+        """Two folders that are one hold one file of a name."""
+        (folder / "out").mkdir()
+        (folder / "there").symlink_to("out")
+        (found,) = said(folder, "deliver: {a: out/x.mp4, b: there/x.mp4}")
+        assert "deliver.b.file: 'there/x.mp4' is the same file as 'out/x.mp4'; name another file" in found
+        assert said(folder, "deliver: {a: out/x.mp4, b: {file: out/x.mov, codec: prores}}") == []
