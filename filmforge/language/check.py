@@ -138,6 +138,9 @@ def _check_deliveries(checking: Checking) -> None:
                 f"{shown(delivery.file)} does not end in {' or '.join(suffixes)}, as {delivery.codec} does",
             )
             continue
+        if not PurePosixPath(file).suffix:
+            checking.fail(path, f"{shown(delivery.file)} has nothing before its suffix; name the file")
+            continue
         if file in taken:
             checking.fail(
                 path, f"{shown(delivery.file)} is where '{taken[file]}' goes too; name another file"

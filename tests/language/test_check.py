@@ -351,6 +351,7 @@ class TestDeclarations:
             ),
             ("deliver: {a: x.mp4, b: ./x.srt/y.mp4}", "lies in 'x.srt', which is a file written for 'a'"),
             ("deliver: {a: .}", "deliver.a.file: '.' does not end in .mp4 or .m4v, as h264 does"),
+            ("deliver: {a: out/.mp4}", "deliver.a.file: 'out/.mp4' has nothing before its suffix"),
             ("deliver: {a: {file: x.mp4, codec: prores}}", "does not end in .mov, as prores does"),
         ],
     )
