@@ -28,7 +28,7 @@ def caption_file(file: str) -> str:
 
 def sidecar_of(file: str) -> str:
     """Where the provenance of the film delivered as `file` goes."""
-    return f"{file.rstrip('/')}.json"
+    return f"{PurePosixPath(file)}.json"
 
 
 def written_for(film: Film, file: str) -> tuple[str, ...]:

@@ -19,6 +19,10 @@ _Identity = tuple[int, int]
 """What tells that two paths lead to one file or folder, however they are written: device and inode."""
 
 
+_LONGEST = 200
+"""The bytes of a delivered file's name: file systems hold 255, and what is written beside it has a longer one."""
+
+
 class _Target(NamedTuple):
     """A delivery: its place in the film, none where the film goes to its default, and what is written for it."""
 
@@ -29,13 +33,21 @@ class _Target(NamedTuple):
 def check_deliveries(
     checking: Checking, film_file: FilePath, profile: str | None, own: bool, line_of: Callable[[Path], int]
 ) -> None:
-    """Report deliveries that would replace what the film is made from, or one another.
+    """Report deliveries that cannot be written, or would replace what the film is made from, or one another.
 
     `own` says that the profile has its own `deliver`, so that its name does not enter theirs. `line_of` tells
     where a path was written.
     """
     targets = list(_targets(checking, film_file, profile, own))
     _check_apart(checking, film_file.parent, targets)
+    for target in targets:
+        if _longest(target.files[0]) > _LONGEST and profile and not own:
+            checking.fail(
+                ("profiles", profile),
+                f"makes {shown(target.files[0])} too long for a file's name; give the profile a shorter one",
+            )
+        elif wrong := _unwritable(film_file.parent, target.files):
+            checking.fail(target.path, wrong)
     _check_replaced(
         checking, film_file, targets, f"the profile '{profile}'" if profile else "a build", line_of
     )
@@ -51,6 +63,27 @@ def _targets(checking: Checking, film_file: FilePath, profile: str | None, own: 
             continue
         file = with_profile(delivery.file, profile) if profile and not own else delivery.file
         yield _Target(path, written_for(film, file))
+
+
+def _unwritable(folder: FilePath, files: tuple[str, ...]) -> str:
+    """Why a delivery cannot be written as those `files`; nothing where it can."""
+    file = files[0]
+    if _longest(file) > _LONGEST:
+        return (
+            f"{shown(file)} is too long for a file's name; name another file, of at most {_LONGEST} letters"
+        )
+    for above in reversed(FilePath(file).parents):
+        if _identity(folder, str(above)) and not (folder / above).is_dir():
+            return f"{shown(file)} cannot be written: {shown(str(above))} is no folder; name another file"
+    for beside in files[1:]:
+        if _identity(folder, beside) and (folder / beside).is_dir():
+            return f"{shown(beside)}, which is written beside {shown(file)}, is a folder; name another file"
+    return ""
+
+
+def _longest(file: str) -> int:
+    """The bytes of the longest name in a path."""
+    return max(len(name.encode("utf-8", "surrogatepass")) for name in FilePath(file).parts)
 
 
 def _check_apart(checking: Checking, folder: FilePath, targets: list[_Target]) -> None:

@@ -105,3 +105,36 @@ class TestOneAnother:
         (found,) = said(folder, "deliver: {a: out/x.mp4, b: there/x.mp4}")
         assert "deliver.b.file: 'there/x.mp4' is the same file as 'out/x.mp4'; name another file" in found
         assert said(folder, "deliver: {a: out/x.mp4, b: {file: out/x.mov, codec: prores}}") == []
+
+
+class TestWriting:
+    def test_a_file_where_a_folder_is_to_be(self, folder: Path) -> None:
+        """It is known before anything is made, also of the folder for what names no place."""
+        (folder / "out").write_text("x", "utf-8")
+        assert said(folder, "deliver: {main: g.mp4/x/y.mp4}") == [
+            "a.yaml:2:11: deliver.main.file: 'g.mp4/x/y.mp4' cannot be written: 'g.mp4' is no folder; name another file"
+        ]
+        (found,) = said(folder, "profiles: {draft: {seed: 2}, deep: {deliver: {main: x.mp4}}}")[:1]
+        assert "'out/a.mp4' cannot be written: 'out' is no folder" in found
+
+    def test_a_folder_where_a_file_is_written_beside(self, folder: Path) -> None:
+        """The captions and the provenance have to go somewhere."""
+        (folder / "x.mp4.json").mkdir()
+        (found,) = said(folder, "deliver: {main: x.mp4}")
+        assert "'x.mp4.json', which is written beside 'x.mp4', is a folder" in found
+
+    def test_a_long_name(self, folder: Path) -> None:
+        """A file system holds 255 bytes, the provenance's included."""
+        (found,) = said(folder, f"deliver: {{main: {'é' * 110}.mp4}}")
+        assert "is too long for a file's name" in found
+        assert said(folder, f"deliver: {{main: {'x' * 196}.mp4}}") == []
+
+    @pytest.mark.parametrize("deliver", ["", "deliver: {main: o.mp4}\n"])
+    @pytest.mark.parametrize("length", [245, 300])
+    def test_a_long_profile(self, folder: Path, deliver: str, length: int) -> None:
+        """Its name enters the delivered file's, unless it says itself where that goes."""
+        name = "x" * length
+        for profile in (None, name):
+            (found,) = said(folder, f"{deliver}profiles: {{{name}: {{seed: 2}}}}", profile=profile)
+            assert "too long for a file's name; give the profile a shorter one" in found
+        assert said(folder, f"profiles: {{{name}: {{deliver: {{main: o.mp4}}}}}}") == []
