@@ -294,6 +294,11 @@ def closure(steps: Mapping[str, Step], wanted: Iterable[str]) -> list[Step]:
 
 
 def _probe(path: Path) -> Mapping[str, Any]:
+    if path.suffix.lower() == ".cube":
+        from filmforge.editing.grade import read_grade
+
+        read_grade(path)
+        return {"kind": "grade", "seconds": None, "sound": False}
     from filmforge.editing.probe import probe
 
     media = probe(path)

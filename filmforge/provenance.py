@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from filmforge.errors import StoreError
+from filmforge.language.delivered import sidecar_of
 from filmforge.language.seeds import seeds_of
 from filmforge.planning.likeness import verdict_from
 from filmforge.planning.step import Made, Source, Step
@@ -34,11 +35,6 @@ _SETTINGS = (
     "apart",
 )
 _TRAINING = ("trigger", "rank", "steps", "learning_rate", "seed", "captions")
-
-
-def sidecar_of(file: str) -> str:
-    """Where the provenance of the film delivered as `file` goes."""
-    return f"{file}.json"
 
 
 def told(step: Step, record: Record) -> dict[str, Any]:

@@ -42,8 +42,7 @@ def steps_named(planned: Plan, name: str) -> list[Planned]:
 
 def _delivers(planned: Plan, delivery: str, file: str, name: str) -> bool:
     """Whether `name` means what is delivered as `file`: its name, its path from the film or from here, its captions."""
-    from filmforge.planning.deliveries import caption_file
-    from filmforge.provenance import sidecar_of
+    from filmforge.language.delivered import caption_file, sidecar_of
 
     files = (file, caption_file(file), sidecar_of(file))
     if name in (delivery, *files):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from filmforge.errors import MediaError
 
@@ -16,8 +16,22 @@ NAME = "grade.cube"
 """The name under which a table lies beside FFmpeg."""
 
 
+class Grade(NamedTuple):
+    """A table that is whole: which kind it is, and its lines as FFmpeg is to read them."""
+
+    kind: Literal["3d", "1d"]
+    lines: list[str]
+
+
 def install_grade(path: Path, folder: Path) -> Literal["3d", "1d"]:
-    """Check the .cube file and write it to `folder` as NAME; returns which kind of table it is.
+    """Write the .cube file to `folder` as NAME; returns which kind of table it is. Raises MediaError."""
+    grade = read_grade(path)
+    (folder / NAME).write_text("\n".join(grade.lines) + "\n", "ascii")
+    return grade.kind
+
+
+def read_grade(path: Path) -> Grade:
+    """The table in a .cube file.
 
     The format is Adobe's Cube LUT Specification 1.0. Raises MediaError with the line that is wrong.
     """
@@ -47,8 +61,7 @@ def install_grade(path: Path, folder: Path) -> Literal["3d", "1d"]:
     if not kind or len(rows) != due:
         found = f"holds {len(rows)} colours, not {due}" if kind else "says no LUT_3D_SIZE"
         raise MediaError(f"{path}: {found}; export the look again as a .cube file")
-    (folder / NAME).write_text("\n".join([f"{kind} {size}", *header, *rows]) + "\n", "ascii")
-    return "3d" if kind == "LUT_3D_SIZE" else "1d"
+    return Grade("3d" if kind == "LUT_3D_SIZE" else "1d", [f"{kind} {size}", *header, *rows])
 
 
 def _three(words: list[str], path: Path, number: int, line: str) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Mapping, Set
 from pathlib import Path as FilePath
+from pathlib import PurePosixPath
 
 from filmforge.language.checking import Checking
 from filmforge.language.cut_rules import check_cut
+from filmforge.language.delivered import written_for
 from filmforge.language.file_rules import check_files
 from filmforge.language.film import End, Film, LoraFile, LoraTraining, Scene, Shot, Start
 from filmforge.language.model_rules import check_lengths, check_models
@@ -127,18 +130,31 @@ def _check_deliveries(checking: Checking) -> None:
         path: Path = ("deliver", name, "file")
         if checking.doubtful(path):
             continue
-        file = "/".join(part for part in delivery.file.split("/") if part not in ("", "."))
+        file = posixpath.normpath(delivery.file)
         suffixes = _SUFFIXES[delivery.codec]
         if not file.lower().endswith(suffixes):
             checking.fail(
                 path,
                 f"{shown(delivery.file)} does not end in {' or '.join(suffixes)}, as {delivery.codec} does",
             )
+            continue
+        if not PurePosixPath(file).suffix:
+            checking.fail(path, f"{shown(delivery.file)} has nothing before its suffix; name the file")
+            continue
         if file in taken:
             checking.fail(
                 path, f"{shown(delivery.file)} is where '{taken[file]}' goes too; name another file"
             )
-        taken.setdefault(file, name)
+        for written in written_for(checking.film, file):
+            taken.setdefault(written, name)
+    for name, delivery in checking.film.deliver.items():
+        above = map(str, PurePosixPath(posixpath.normpath(delivery.file)).parents)
+        if (held := next((one for one in above if one in taken), None)) is not None:
+            checking.fail(
+                ("deliver", name, "file"),
+                f"{shown(delivery.file)} lies in {shown(held)}, which is a file written for '{taken[held]}'; "
+                "name another folder",
+            )
 
 
 def _check_names_are_single(checking: Checking, line_of: Callable[[Path], int]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path as FilePath
@@ -15,6 +15,8 @@ from pydantic import ValidationError
 from filmforge.errors import FilmError, Problem
 from filmforge.language import scalars
 from filmforge.language.check import check, check_declarations
+from filmforge.language.checking import Checking
+from filmforge.language.delivery_rules import check_deliveries
 from filmforge.language.film import Film
 from filmforge.language.mend import mended
 from filmforge.language.overlay import (
@@ -126,6 +128,7 @@ def _load(
 
     reading = Reading(_rate(data))
     film, broken = _read(data, reading)
+    file = folder / FilePath(name).name if folder is not None else None
     one_for_all = film
     if film is not None:
         if over.get("model") is not None:
@@ -143,8 +146,10 @@ def _load(
             folder=folder,
             check_image=check_image,
         )
+        if file is not None:
+            check_deliveries(Checking(film, reading, broken), file, profile, "deliver" in over, line_of)
     problems = [_placed(source, origins, path, message) for path, message in reading.found]
-    problems += _of_profiles(source, data, profile)
+    problems += _of_profiles(source, data, profile, origins, film, broken, file)
     if problems or one_for_all is None:
         raise FilmError(list(dict.fromkeys(problems)))
     return Loaded(one_for_all, source, profile, origins)
@@ -189,8 +194,19 @@ def _one_model(film: Film) -> Film:
     return film.model_copy(update={"scenes": scenes})
 
 
-def _of_profiles(source: Source, data: dict[str, Any], chosen: str | None) -> Iterable[Problem]:
-    """Problems within the profiles that were not asked for, each read over what it touches."""
+def _of_profiles(
+    source: Source,
+    data: dict[str, Any],
+    chosen: str | None,
+    laid: Origins,
+    film: Film | None,
+    broken: Set[Path],
+    file: FilePath | None,
+) -> Iterable[Problem]:
+    """Problems within the profiles that were not asked for, each read over what it touches of `data`.
+
+    `data` is `film` with `laid` over it, as far as it is not `broken`; `file` is the film file, if there is one.
+    """
     profiles = data.get("profiles")
     for name, over in profiles.items() if isinstance(profiles, dict) else ():
         if not isinstance(over, dict):
@@ -202,13 +218,22 @@ def _of_profiles(source: Source, data: dict[str, Any], chosen: str | None) -> It
             continue
         reading = Reading(_rate({**data, **over}))
         touched, origins = touched_by(data, name, over)
-        film, broken = _read(touched, reading)
-        if film is not None:
-            check_declarations(film, reading, broken)
+        its, wrong = _read(touched, reading)
+        if its is not None:
+            check_declarations(its, reading, wrong)
         for path, message in reading.found:
             origin = origin_of(path, origins)
             if origin is not None:
                 yield source.problem(origin, message)
+        if its is not None and film is not None and file is not None:
+            whole = its if "scenes" in over else its.model_copy(update={"scenes": film.scenes})
+
+            def placed(path: Path, message: str = "", origins: Origins = origins) -> Problem:
+                return _placed(source, origins if origin_of(path, origins) else laid, path, message)
+
+            delivering = Checking(whole, Reading(reading.fps), broken | wrong)
+            check_deliveries(delivering, file, name, "deliver" in over, lambda path: placed(path).line)
+            yield from (placed(path, message) for path, message in delivering.reading.found)
 
 
 def _rate(data: dict[str, Any]) -> Fraction:

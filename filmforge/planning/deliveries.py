@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
+from filmforge.language.delivered import caption_file, default_file, with_profile
 from filmforge.language.film import Delivery, Film
 
 
@@ -17,25 +18,13 @@ def deliveries_of(film: Film, film_file: Path, profile: str | None) -> dict[str,
     """
     own = profile is not None and "deliver" in film.profiles.get(profile, {})
     if not film.deliver:
-        stem = film_file.stem if film_file.name != "film.yaml" else film_file.resolve().parent.name
-        tail = f".{profile}" if profile else ""
-        return {"main": Delivery(file=f"out/{stem}{tail}.mp4")}
+        return {"main": Delivery(file=default_file(film_file, profile))}
     if profile is None or own:
         return dict(film.deliver)
     return {
-        name: delivery.model_copy(update={"file": _with_profile(delivery.file, profile)})
+        name: delivery.model_copy(update={"file": with_profile(delivery.file, profile)})
         for name, delivery in film.deliver.items()
     }
-
-
-def _with_profile(file: str, profile: str) -> str:
-    path = PurePosixPath(file)
-    return str(path.with_name(f"{path.stem}.{profile}{path.suffix}"))
-
-
-def caption_file(file: str) -> str:
-    """Where the captions of the film delivered as `file` go."""
-    return str(PurePosixPath(file).with_suffix(".srt"))
 
 
 @dataclass(slots=True)

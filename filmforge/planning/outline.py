@@ -258,6 +258,7 @@ def _segments(
     """The pieces of the cut in order: a shot's own frames, and each overlap as a piece of its own."""
     common = {"size": [*film.size], "fps": rate_text(film.fps), **codec}
     burnt = into.timeline.captions if film.captions in ("burn", "both") else ()
+    graded: set[str] = set()
 
     def picture(placed: Placed, skip: int, role: str, inputs: dict[str, Input]) -> dict[str, Any]:
         made = pictures.of(placed)
@@ -265,6 +266,9 @@ def _segments(
         style = film.style_of(placed.scene, placed.shot)
         lut = film.styles[style].lut if style and placed.shot.kind != "title" else None
         if lut:
+            if lut not in graded:
+                graded.add(lut)
+                about.seen(lut, "grade")
             inputs[f"{role}.grade"] = about.source(lut)
         return {
             "first": pictures.head(placed.shot) + placed.first + skip,

@@ -40,7 +40,7 @@ _MEDIA = "media"
 _BROKEN: Mapping[str, Any] = {"kind": "broken", "seconds": "1", "sound": True}
 
 Probe = Callable[[Path], Mapping[str, Any]]
-"""Reads a media file and gives {"kind", "seconds": "a/b" or None, "sound": bool}; raises MediaError."""
+"""Reads a media file or a colour table: {"kind", "seconds": "a/b" or None, "sound": bool}; raises MediaError."""
 
 
 @dataclass(slots=True)
@@ -93,10 +93,10 @@ class World:
         return Fraction(str(seconds))
 
     def seen(self, path: str, kind: str) -> None:
-        """Refuse a file that is not a picture (`image`) or not footage (`video`), as is wanted."""
+        """Refuse a file that is not a picture (`image`), footage (`video`) or a colour table (`grade`), as is wanted."""
         found = self._about(path).get("kind")
         if found not in (kind, "broken"):
-            wanted = {"image": "a picture", "video": "footage"}[kind]
+            wanted = {"image": "a picture", "video": "footage", "grade": "a .cube file"}[kind]
             self.refuse_file(path, f"{path} is {found} where {wanted} is wanted")
 
     def heard(self, path: str) -> None:

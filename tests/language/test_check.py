@@ -348,6 +348,14 @@ class TestDeclarations:
             ),
             ("characters: {a: {looks: x, lora: {file: {her: l.safetensors}}}}", "no model called 'her'"),
             ("deliver: {a: x.mp4, b: ./x.mp4}", "deliver.b.file: './x.mp4' is where 'a' goes too"),
+            ("deliver: {a: x.mp4, b: s/../x.mp4}", "deliver.b.file: 's/../x.mp4' is where 'a' goes too"),
+            (
+                "deliver: {a: x.mp4/y.mp4, b: x.mp4}",
+                "deliver.a.file: 'x.mp4/y.mp4' lies in 'x.mp4', which is",
+            ),
+            ("deliver: {a: x.mp4, b: ./x.srt/y.mp4}", "lies in 'x.srt', which is a file written for 'a'"),
+            ("deliver: {a: .}", "deliver.a.file: '.' does not end in .mp4 or .m4v, as h264 does"),
+            ("deliver: {a: out/.mp4}", "deliver.a.file: 'out/.mp4' has nothing before its suffix"),
             ("deliver: {a: {file: x.mp4, codec: prores}}", "does not end in .mov, as prores does"),
         ],
     )

@@ -28,3 +28,36 @@ class TestWeights:
         (problem,) = caught.value.problems
         assert (problem.line, problem.column) == (3, 31)
         assert "does not exist" in problem.message and "name a folder" in problem.message
+
+
+class TestGrades:
+    """A colour table is read before anything is made with it."""
+
+    FILM = """\
+filmforge: 1
+styles:
+  storm: {lut: storm.cube}
+style: storm
+scenes: [{id: a, shots: [{id: b, prompt: a fox, lasts: 1s}, {id: c, prompt: an owl, lasts: 1s}]}]
+model: animatic
+"""
+
+    @pytest.mark.parametrize(
+        ("table", "wrong"),
+        [
+            ("LUT_3D_SIZE 2\n", "storm.cube: holds 0 colours, not 8"),
+            ("LUT_1D_SIZE 2\n0 0 0\n1 1 one\n", "storm.cube:3: '1 1 one' is not three numbers"),
+        ],
+    )
+    def test_a_table_that_is_not_whole(self, tmp_path: Path, table: str, wrong: str) -> None:
+        """It is said once, where the film names it; a whole one is taken."""
+        path, cube = tmp_path / "film.yaml", tmp_path / "storm.cube"
+        path.write_text(self.FILM, encoding="utf-8")
+        cube.write_text(table, encoding="utf-8")
+        with pytest.raises(FilmError) as caught:
+            filmforge.plan(filmforge.load(path))
+        (problem,) = caught.value.problems
+        assert problem.line == 3
+        assert problem.message.startswith(wrong)
+        cube.write_text("LUT_1D_SIZE 2\n0 0 0\n1 1 1\n", encoding="utf-8")
+        assert filmforge.plan(filmforge.load(path)).steps
