@@ -97,10 +97,7 @@ def _unknown_key(path: Path, data: Any, reading: Reading) -> Iterator[str]:
     key = str(path[-1])
     part = part_in(annotation_at(path[:-1], data), value_at(path[:-1], data))
     known = list(keys_of(part)) if part else []
-    meant = reading.meant(key, known)
-    yield f"unknown key {shown(key)}{meant}"
-    if not meant and len(known) <= 12:
-        yield f"; there are {', '.join(known)}"
+    yield f"unknown key {shown(key)}{reading.key_meant(key, known)}"
 
 
 def _not_text(given: Any) -> str:

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from filmforge.errors import FilmError, MediaError, UsageError
-from filmforge.language.film import LoraFile, LoraTraining, Size, Sound
+from filmforge.language.film import Film, LoraFile, LoraTraining, Shot, Size, Sound
 from filmforge.language.load import load, load_text, load_with_source, parsed
 from filmforge.language.part import Part
+from filmforge.language.shape import keys_of
 from filmforge.language.source import written
 
 from .conftest import EXAMPLE, SCENES, film_with, problems, read
+
+SHOT_KEYS, FILM_KEYS = (", ".join(keys_of(part)) for part in (Shot, Film))
 
 
 class TestTheExample:
@@ -105,6 +108,12 @@ class TestProblems:
                 "{id: a, promt: x, lasts: 1s}",
                 "5:17: scenes[0].shots[0].promt: unknown key 'promt'; did you mean 'prompt'?",
             ),
+            (
+                "{id: a, title: x, lasts: 1s, duration: 2f}",
+                "5:38: scenes[0].shots[0].duration: unknown key 'duration'; did you mean 'lasts'?",
+            ),
+            ("{id: a, title: x, lasts: 1s, text: b}", "did you mean 'prompt', 'title' or 'says'?"),
+            ("{id: a, title: x, lasts: 1s, bogus: b}", f"unknown key 'bogus'; there are {SHOT_KEYS}"),
             ("{id: A, prompt: x, lasts: 1s}", "5:10: scenes[0].shots[0].id: 'A' is not an id; "),
             (
                 "{id: a, prompt: x, lasts: 4}",
@@ -163,6 +172,10 @@ class TestProblems:
         ("top", "said"),
         [
             ("filmforg: 1\n", "unknown key 'filmforg'; did you mean 'filmforge'?"),
+            ("bogus: 1\n", f"unknown key 'bogus'; there are {FILM_KEYS}"),
+            ("1: x\n", f"unknown key '1'; there are {FILM_KEYS}"),
+            ("'': x\n", f"unknown key ''; there are {FILM_KEYS}"),
+            ("resolution: 64x36\n", "unknown key 'resolution'; did you mean 'size'?"),
             ("<x: 1\n", "<x: unknown key '<x'"),
             ("<path>: 1\n", "<path>: unknown key '<path>'"),
             ("models: {<x>: {use: pocket}}\n", "models.<x>: '<x>' is not an id"),
