@@ -157,6 +157,8 @@ class _Looking:
                 raise _FileError(f"{shown(file)} is a folder; name a file to write")
             return
         if not path.exists():
+            if path.is_symlink():
+                raise _FileError(f"{shown(file)} is a link that leads nowhere; put the file itself there")
             raise _FileError(
                 f"there is no {'folder' if sort == 'photos' else 'file'} {shown(file)}{self._alike(file)}"
             )

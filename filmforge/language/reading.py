@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from fractions import Fraction
 
 from filmforge.language.nearest import did_you_mean, keys_meant, nearest
@@ -12,13 +12,13 @@ Path = tuple[str | int, ...]
 
 
 class Reading:
-    """The film's frame rate, and the problems found so far."""
+    """The film's frame rate, and the problems found so far. `as_written` gives the text of the value at a path, if any."""
 
     # Comparing names is slow; beyond this many, problems are reported without a suggestion.
     _MOST_SUGGESTIONS = 100
 
-    def __init__(self, fps: Fraction) -> None:
-        self.fps = fps
+    def __init__(self, fps: Fraction, as_written: Callable[[Path], str | None] = lambda path: None) -> None:
+        self.fps, self.as_written = fps, as_written
         self.found: list[tuple[Path, str]] = []
         self._suggested = 0
 
