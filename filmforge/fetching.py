@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filmforge.errors import WeightsError
 
@@ -31,6 +31,17 @@ class Missing:
     bytes: int | None
     guess: str
     get: Callable[[], str]
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the download; `guess` is None where the `bytes` are known."""
+        guess = self.guess if self.bytes is None else None
+        return {
+            "what": self.what,
+            "where": self.where,
+            "licence": self.licence,
+            "bytes": self.bytes,
+            "guess": guess,
+        }
 
 
 def missing(planned: Plan, *, guess: bool = False) -> list[Missing]:

@@ -6,6 +6,8 @@ import hashlib
 import os
 from pathlib import Path
 
+from filmforge.errors import UsageError
+
 STORE_ENVIRONMENT = "FILMFORGE_STORE"
 
 
@@ -20,8 +22,18 @@ def default_store(film: Path) -> Path:
 
 
 def store_of(film: Path, given: str | Path | None) -> Path:
-    """The store to use: the one given, the environment's, or the one beside the film."""
-    return Path(given or os.environ.get(STORE_ENVIRONMENT) or default_store(film))
+    """The store to use: the one given, the environment's, or the one beside the film.
+
+    Raises UsageError where what is given, or the environment's, is there and is no folder.
+    """
+    named = given or os.environ.get(STORE_ENVIRONMENT)
+    if not named:
+        return default_store(film)
+    store = Path(named)
+    if store.exists() and not store.is_dir():
+        by = "--store" if given else STORE_ENVIRONMENT
+        raise UsageError(f"{store} is not a folder, and a store is one; name another with {by}")
+    return store
 
 
 def lock_of(film: Path) -> Path:

@@ -87,6 +87,8 @@ def init(folder: Path) -> None:
         for relative, text in files.items():
             if not (folder / relative).exists():
                 (folder / relative).write_text(text, encoding="utf-8")
+    except (FileExistsError, NotADirectoryError):
+        raise UsageError(f"{folder} leads through a file, and a project is a folder; name another") from None
     except OSError as error:
         raise FilmforgeError(f"{folder}: the project cannot be written: {error.strerror}") from None
     click.echo(f"{film} is ready. Next:\n  filmforge build {film}")

@@ -40,9 +40,7 @@ class Checking:
 
     def shots(self) -> Iterable[tuple[Path, Scene, Shot]]:
         """Every shot with its path and its scene, in film order."""
-        for s, scene in enumerate(self.film.scenes):
-            for i, shot in enumerate(scene.shots):
-                yield ("scenes", s, "shots", i), scene, shot
+        return self.film.placed_shots()
 
     def shot_called(self, scene: Scene, name: str) -> tuple[Path, Shot] | None:
         """The shot that `name` means within `scene`, with its path."""

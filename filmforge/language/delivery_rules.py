@@ -115,7 +115,7 @@ def _check_replaced(
                 there.setdefault(found, (target, file))
         if found := _identity(folder, str(FilePath(target.files[0]).parent)):
             around.setdefault(found, (target, target.files[0]))
-    for named in (*files_of(checking), Named((), film_file.name, "text")):
+    for named in (*files_of(checking.film), Named((), film_file.name, "text")):
         if named.sort == "output" or checking.doubtful(named.path):
             continue
         found = _identity(folder, named.file)

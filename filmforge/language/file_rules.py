@@ -9,8 +9,9 @@ from typing import Final, Literal, NamedTuple
 
 from filmforge.errors import FilmforgeError
 from filmforge.language.checking import Checking
-from filmforge.language.film import LoraFile, LoraTraining, Sound
+from filmforge.language.film import Film, LoraFile, LoraTraining, Sound
 from filmforge.language.hub_rules import of_the_hub
+from filmforge.language.models import ModelLora
 from filmforge.language.reading import Path
 from filmforge.language.scalars import shown
 
@@ -55,7 +56,7 @@ def check_files(
     `check_image` decodes a picture in full and raises FilmforgeError; else only its first bytes are read.
     """
     looking = _Looking(folder, check_image)
-    for named in files_of(checking):
+    for named in files_of(checking.film):
         if checking.doubtful(named.path):
             continue
         wrong = looking.at(named.file, named.sort)
@@ -65,15 +66,13 @@ def check_files(
             checking.fail(named.path, wrong)
 
 
-def files_of(checking: Checking) -> Iterable[Named]:
+def files_of(film: Film) -> Iterable[Named]:
     """Every file that the film names, in no particular order."""
-    film = checking.film
     for name, model in film.models.items():
         if model.workflow is not None:
             yield Named(("models", name, "workflow"), model.workflow, "workflow")
         if model.lora is not None and model.lora.hub is None:
-            for expert, file in model.lora.files.items():
-                yield Named(("models", name, "lora", "file", *([expert] if expert else [])), file, "lora")
+            yield from model_lora_files(name, model.lora)
     for who, character in film.characters.items():
         here: Path = ("characters", who)
         if character.photos is not None:
@@ -86,7 +85,7 @@ def files_of(checking: Checking) -> Iterable[Named]:
     yield from _sound_files(("music",), film.music)
     for s, scene in enumerate(film.scenes):
         yield from _sound_files(("scenes", s, "music"), scene.music)
-    for path, _, shot in checking.shots():
+    for path, _, shot in film.placed_shots():
         if shot.clip is not None:
             yield Named((*path, "clip"), shot.clip, "footage")
         if shot.still is not None:
@@ -104,6 +103,12 @@ def files_of(checking: Checking) -> Iterable[Named]:
         yield Named(("credits", "text"), film.credits.text, "text")
     for name, delivery in film.deliver.items():
         yield Named(("deliver", name, "file"), delivery.file, "output")
+
+
+def model_lora_files(name: str, lora: ModelLora) -> Iterable[Named]:
+    """The files of the own LoRA of the model `name`: of the project, or of the repository that the LoRA is in."""
+    for expert, file in lora.files.items():
+        yield Named(("models", name, "lora", "file", *([expert] if expert else [])), file, "lora")
 
 
 def _lora_files(path: Path, lora: LoraTraining | LoraFile | None) -> Iterable[Named]:
@@ -152,6 +157,8 @@ class _Looking:
                 raise _FileError(f"{shown(file)} is a folder; name a file to write")
             return
         if not path.exists():
+            if path.is_symlink():
+                raise _FileError(f"{shown(file)} is a link that leads nowhere; put the file itself there")
             raise _FileError(
                 f"there is no {'folder' if sort == 'photos' else 'file'} {shown(file)}{self._alike(file)}"
             )

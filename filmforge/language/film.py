@@ -6,6 +6,7 @@ exist, cycles, files) is checked in `check.py`, with positions.
 """
 
 # No `from __future__ import annotations` here: pydantic would have to compile each annotation again, at every start.
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Annotated, Any, Final, Literal
 
@@ -392,6 +393,12 @@ class Film(Part):
     def shots(self) -> list[tuple[Scene, Shot]]:
         """Every shot with its scene, in film order."""
         return [(scene, shot) for scene in self.scenes for shot in scene.shots]
+
+    def placed_shots(self) -> Iterator[tuple[tuple[str | int, ...], Scene, Shot]]:
+        """Every shot with its path in the film and its scene, in film order."""
+        for s, scene in enumerate(self.scenes):
+            for i, shot in enumerate(scene.shots):
+                yield ("scenes", s, "shots", i), scene, shot
 
     def model_named(self, name: str) -> Model:
         """The model called `name`: one of `models`, or a family by its id with nothing declared."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -126,7 +127,7 @@ def _load(
     for override in overrides:
         data = with_override(data, override, origins)
 
-    reading = Reading(_rate(data))
+    reading = Reading(_rate(data), partial(_text, source, origins))
     film, broken = _read(data, reading)
     file = folder / FilePath(name).name if folder is not None else None
     one_for_all = film
@@ -216,8 +217,8 @@ def _of_profiles(
                 yield source.problem(("profiles", name, key), f"a profile cannot lay over `{key}`; remove it")
         if name == chosen:
             continue
-        reading = Reading(_rate({**data, **over}))
         touched, origins = touched_by(data, name, over)
+        reading = Reading(_rate({**data, **over}), partial(_text, source, origins))
         its, wrong = _read(touched, reading)
         if its is not None:
             check_declarations(its, reading, wrong)
@@ -242,6 +243,15 @@ def _rate(data: dict[str, Any]) -> Fraction:
         return scalars.rate(data.get("fps", 24))
     except ValueError:
         return Fraction(24)
+
+
+def _text(source: Source, origins: Origins, path: Path) -> str | None:
+    """The value at `path` as it was written, or None where it is not one word of the file or of an option."""
+    origin = origin_of(path, origins) or path
+    if len(origin) == 1 and str(origin[0]).startswith("--set "):
+        return str(origin[0]).partition("=")[2].strip()
+    text = getattr(source.node(origin), "value", None)
+    return text if isinstance(text, str) else None
 
 
 def _placed(source: Source, origins: Origins, path: Path, message: str) -> Problem:

@@ -2,10 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Final
 
+_LASTS = ("lasts", "roll")
+_SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("duration", "length", "seconds", "frames", "num_frames"), _LASTS),
+    **dict.fromkeys(("resolution", "width", "height"), ("size",)),
+    **dict.fromkeys(("image", "picture", "photo", "images"), ("still", "image", "photos")),
+    **dict.fromkeys(("video", "footage", "movie"), ("clip",)),
+    "audio": ("sound", "music", "file"),
+    "text": ("prompt", "title", "says", "looks"),
+    "caption": ("says", "captions", "text"),
+    "dialogue": ("says",),
+    "description": ("prompt", "looks"),
+    "name": ("id", "title"),
+    "negative_prompt": ("negative",),
+    "frame_rate": ("fps",),
+    "guidance_scale": ("guidance",),
+    "num_inference_steps": ("steps",),
+    "transition": ("join",),
+    "volume": ("gain",),
+}
+"""What other tools, and filmmakers, call what has a key of another name here. The part decides which it is."""
 _LONGEST = 60
 _MOST = 400
+
+
+def keys_meant(word: str, known: Collection[str]) -> list[str]:
+    """The keys among `known` that say what `word` says elsewhere, else the nearest one, if any."""
+    synonyms = _SYNONYMS.get(word.lower().replace("-", "_"), ())
+    if meant := [key for key in synonyms if key in known]:
+        return meant
+    near = nearest(word, known)
+    return [near] if near else []
+
+
+def did_you_mean(names: Sequence[str]) -> str:
+    """`; did you mean 'prompt' or 'title'?`, or nothing where there are no names."""
+    quoted = [f"'{name}'" for name in names]
+    listed = " or ".join(filter(None, (", ".join(quoted[:-1]), *quoted[-1:])))
+    return f"; did you mean {listed}?" if listed else ""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

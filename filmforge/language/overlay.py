@@ -23,7 +23,7 @@ from filmforge.language.film import (
     Title,
 )
 from filmforge.language.models import Cache, Model, ModelLora, Upscale
-from filmforge.language.nearest import nearest
+from filmforge.language.nearest import did_you_mean, keys_meant, nearest
 from filmforge.language.part import Part
 from filmforge.language.reading import Path
 from filmforge.language.shape import is_text, items_of, keys_of, part_in
@@ -174,14 +174,15 @@ def _value(text: str, annotation: Any, override: str) -> Any:
 
 def _nowhere(override: str, path: Iterable[str | int], step: str, known: list[str]) -> UsageError:
     place = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in path).lstrip(".") or "the film"
-    return UsageError(f"--set {override}: {place} has no '{step}'{_instead(step, known, 'there are')}")
+    instead = did_you_mean(keys_meant(step, known)) or _instead(step, known, "there are")
+    return UsageError(f"--set {override}: {place} has no '{step}'{instead}")
 
 
 def _instead(word: str, known: list[str], there_are: str) -> str:
     near = nearest(word, known)
     if near:
         return f"; did you mean '{near}'?"
-    shown = ", ".join(known[:12]) + (", ..." if len(known) > 12 else "")
+    shown = ", ".join(known[:40]) + (", ..." if len(known) > 40 else "")
     return f"; {there_are} {shown}" if known else ""
 
 

@@ -100,6 +100,7 @@ class Source:
         self.folder = folder if folder is not None else FilePath(name).parent
         self._entries: dict[int, dict[str, tuple[Any, Any]]] = {}
         self._lines: list[str] | None = None
+        self._other_ends = re.search("[\x85\u2028\u2029]", text) is not None
         self._refuse_control_characters()
         # Half a million nodes are made and none is garbage: looking for some doubles the time it takes.
         collecting = gc.isenabled()
@@ -134,7 +135,13 @@ class Source:
                 break
         if mark_node is None:
             return 1, 1
-        return mark_node.start_mark.line + 1, mark_node.start_mark.column + 1
+        return self.place(mark_node.start_mark)
+
+    def place(self, mark: Any) -> tuple[int, int]:
+        """Line and column, from 1, of a mark: the parser also takes signs for line ends that no editor does."""
+        if not self._other_ends:
+            return mark.line + 1, mark.column + 1
+        return self.text.count("\n", 0, mark.index) + 1, mark.index - self.text.rfind("\n", 0, mark.index)
 
     def node(self, path: Path) -> Any:
         """The YAML node at exactly `path`, or None where there is none."""
@@ -191,7 +198,7 @@ class Source:
 
     def _syntax_problem(self, wrong: yaml.MarkedYAMLError) -> Problem:
         mark = wrong.problem_mark or wrong.context_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        line, column = self.place(mark) if mark else (1, 1)
         said = _one_line(wrong.problem or str(wrong))
         return Problem(self._explained(said, wrong, line, column), self.name, line, column)
 
@@ -215,14 +222,13 @@ class Source:
             return f"{said}; text that begins with * needs quotes around it"
         if "undefined tag handle" in said:
             return "tags such as !name are not allowed; text that begins with ! needs quotes around it"
-        context = self._line(wrong.context_mark.line + 1) if wrong.context_mark else text
+        opened = self.place(wrong.context_mark)[0] if wrong.context_mark else line
+        context = self._line(opened)
         if re.search(r":\s+\{[^}]*\}\s*\S", text) or re.search(r":\s+\{[^}]*\}\s*\S", context):
             return "text that begins with { needs quotes around it"
         if wrong.context and "quoted scalar" in wrong.context:
-            opened = wrong.context_mark.line + 1 if wrong.context_mark else line
             return f"the quote that opens on line {opened} is never closed"
         if wrong.context and "flow" in wrong.context and wrong.context_mark:
-            opened = wrong.context_mark.line + 1
             return f"the bracket that opens on line {opened} is not closed as it should be: {said}"
         for sign, meant in _MEANT.items():
             if sign in said:
@@ -260,8 +266,7 @@ class _Data:
         self._open: set[int] = set()
 
     def fail(self, node: Any, message: str) -> None:
-        mark = node.start_mark
-        self.problems.append(Problem(message, self.source.name, mark.line + 1, mark.column + 1))
+        self.problems.append(Problem(message, self.source.name, *self.source.place(node.start_mark)))
 
     def value(self, node: Any) -> tuple[Any, int]:
         """The node's value, and how many values it stands for once aliases are written out."""
@@ -316,7 +321,7 @@ class _Data:
                 )
                 continue
             if key in entries:
-                first = self.source._entries_of(node)[key][0].start_mark.line + 1
+                first, _ = self.source.place(self.source._entries_of(node)[key][0].start_mark)
                 self.fail(key_node, f"{shown(key)} is given twice, first on line {first}; keep one of them")
                 continue
             if isinstance(value_node, yaml.ScalarNode):

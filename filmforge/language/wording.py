@@ -31,7 +31,16 @@ def report(wrong: ValidationError, data: Any, reading: Reading) -> None:
     """Report each error of a validation of `data` to `reading`, at its path in the film."""
     for error in wrong.errors(include_url=False):
         path, of_key = _path(error)
-        reading.fail(path, "".join(_said(error, path, of_key, data, reading)))
+        message = "".join(_said(error, path, of_key, data, reading))
+        reading.fail(path, _as_written(message, error["input"], reading.as_written(path)))
+
+
+def _as_written(message: str, given: Any, written: str | None) -> str:
+    """`message` with a number quoted as it stands in the file: 0x720 is 1824, and nobody wrote that."""
+    number = shown(given)
+    if type(given) not in (int, float) or written is None or not message.startswith(number):
+        return message
+    return written + message.removeprefix(number).replace(f'"{number}"', f'"{written}"')
 
 
 def places(wrong: ValidationError) -> tuple[set[Path], set[Path]]:
@@ -97,10 +106,7 @@ def _unknown_key(path: Path, data: Any, reading: Reading) -> Iterator[str]:
     key = str(path[-1])
     part = part_in(annotation_at(path[:-1], data), value_at(path[:-1], data))
     known = list(keys_of(part)) if part else []
-    meant = reading.meant(key, known)
-    yield f"unknown key {shown(key)}{meant}"
-    if not meant and len(known) <= 12:
-        yield f"; there are {', '.join(known)}"
+    yield f"unknown key {shown(key)}{reading.key_meant(key, known)}"
 
 
 def _not_text(given: Any) -> str:

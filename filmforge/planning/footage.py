@@ -6,7 +6,6 @@ from filmforge.language.checking import Checking
 from filmforge.language.cut_rules import check_cut
 from filmforge.language.film import Film, Shot
 from filmforge.language.reading import Reading
-from filmforge.language.source import written
 from filmforge.planning.surroundings import Surroundings
 from filmforge.planning.timeline import frames_of
 
@@ -22,7 +21,7 @@ def check_footage(film: Film, about: Surroundings) -> None:
     reading = Reading(film.fps)
     check_cut(Checking(film.model_copy(update={"scenes": scenes}), reading, frozenset()))
     for path, message in reading.found:
-        about.refuse(written(path), message)
+        about.refuse(path, message)
 
 
 def _measured_by_file(shot: Shot) -> bool:

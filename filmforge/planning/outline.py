@@ -12,6 +12,7 @@ from typing import Any
 
 from filmforge.language.film import Delivery, End, Film, Shot, Start
 from filmforge.language.prompt import Prompt, compose_negative, compose_prompt, compose_strip, has_lora
+from filmforge.language.reading import Path
 from filmforge.language.seeds import seeds_of
 from filmforge.planning.captions import Caption, within
 from filmforge.planning.likeness import judged_characters, judging
@@ -83,14 +84,14 @@ class _Pictures:
         self.rates[name] = film.fps
         if shot.kind == "clip":
             assert shot.clip is not None
-            self.about.seen(shot.clip, "video")
+            self.about.seen(shot.clip, "video", (*placed.where, "clip"))
             source = self.about.source(shot.clip)
             self._long_enough(placed, frames_of(self.about.length(shot.clip), film.fps))
             self.into.add(Step("plate", f"plate/{name}", {"of": "clip"}, {"clip": source}, name))
             return source
         if shot.kind == "still":
             assert shot.still is not None
-            self.about.seen(shot.still, "image")
+            self.about.seen(shot.still, "image", (*placed.where, "still"))
             moves = shot.move != "none"
             params: dict[str, Any] = {
                 "of": "still",
@@ -114,15 +115,14 @@ class _Pictures:
     def _long_enough(self, placed: Placed, held: int) -> None:
         """Refuse a shot that asks for more than its footage holds."""
         shot = placed.shot
-        asked = {"lasts": shot.lasts}
+        asked: dict[Path, int | None] = {("lasts",): shot.lasts}
         if shot.trim is not None:
-            asked |= {"trim.to": shot.trim.to, "trim.from": shot.trim.from_ + 1}
+            asked |= {("trim", "to"): shot.trim.to, ("trim", "from"): shot.trim.from_ + 1}
         for key, frames in asked.items():
             if frames is not None and frames > held:
                 seconds = float(held / self.film.fps)
-                scene, index = self.film.scenes.index(placed.scene), placed.scene.shots.index(shot)
                 self.about.refuse(
-                    f"scenes[{scene}].shots[{index}].{key}",
+                    (*placed.where, *key),
                     f"{shot.clip} holds {held} frames of the film ({seconds:.2f}s); ask for less",
                 )
 
@@ -132,9 +132,9 @@ class _Pictures:
         self.rates[placed.name] = model.facts.fps if not model.drawn else Fraction(1)
         inputs: dict[str, Input] = {}
         if shot.start is not None and not model.drawn:
-            inputs["start"] = self._given(placed, shot.start, f"frame/{placed.name}")
+            inputs["start"] = self._given(placed, shot.start, "start", f"frame/{placed.name}")
         if shot.end is not None and not model.drawn:
-            inputs["end"] = self._given(placed, shot.end, f"frame/{placed.name}~end")
+            inputs["end"] = self._given(placed, shot.end, "end", f"frame/{placed.name}~end")
         prompt = compose_prompt(film, scene, shot)
         loras = list(self.loras.on(scene, shot, prompt.characters, model, inputs))
         asked = placed.picture + self.head(shot) + self.tail(shot)
@@ -213,11 +213,8 @@ class _Pictures:
             )
             return {}
         if model.settings.get(COMPILED):
-            scene, index = film.scenes.index(placed.scene), placed.scene.shots.index(shot)
             self.about.refuse(
-                f"scenes[{scene}].shots[{index}].apart"
-                if shot.apart
-                else f"scenes[{scene}].shots[{index}].prompt",
+                (*placed.where, "apart" if shot.apart else "prompt"),
                 f"compiled blocks of model '{model.name}' do not keep {' and '.join(named)} apart; write "
                 "`apart: none`, or do not have them compiled",
             )
@@ -226,11 +223,11 @@ class _Pictures:
         words = [compose_strip(film, placed.scene, shot, one, who) for one in who]
         return {"who": who, "words": words, "walls": round(facts.walls * model.steps)}
 
-    def _given(self, placed: Placed, given: Start | End, name: str) -> Input:
-        """The picture that the shot starts from or ends with; the step that takes it from another shot is `name`."""
+    def _given(self, placed: Placed, given: Start | End, key: str, name: str) -> Input:
+        """The picture that the shot's `key` gives it; the step that takes it from another shot is `name`."""
         film = self.film
         if given.image is not None:
-            self.about.seen(given.image, "image")
+            self.about.seen(given.image, "image", (*placed.where, key, "image"))
             return self.about.source(given.image)
         assert given.from_ is not None
         other_name = given.from_ if "/" in given.from_ else f"{placed.scene.id}/{given.from_}"
@@ -268,7 +265,7 @@ def _segments(
         if lut:
             if lut not in graded:
                 graded.add(lut)
-                about.seen(lut, "grade")
+                about.seen(lut, "grade", ("styles", style, "lut"))
             inputs[f"{role}.grade"] = about.source(lut)
         return {
             "first": pictures.head(placed.shot) + placed.first + skip,
@@ -330,9 +327,9 @@ def _mix_step(film: Film, about: Surroundings, into: Outline) -> str | None:
     inputs: dict[str, Input] = {}
     tracks = []
     for index, heard in enumerate(timeline.sounds):
-        about.heard(heard.path)
+        about.heard(heard.path, heard.where)
         if heard.length is not None and heard.length <= 0:
-            about.refuse_file(heard.path, f"{heard.path} begins after the shot it belongs to has ended")
+            about.refuse(heard.where, f"{heard.path} begins after the shot it belongs to has ended")
         inputs[f"track.{index:03}"] = about.source(heard.path)
         tracks.append(
             {

@@ -13,6 +13,7 @@ from fractions import Fraction
 from typing import Literal
 
 from filmforge.language.film import Film, Line, Scene, Shot, Sound
+from filmforge.language.reading import Path
 from filmforge.planning.captions import Caption, paged, reading_frames, shortest_frames
 
 SAMPLE_RATE = 48_000
@@ -23,7 +24,7 @@ Length = Callable[[str], Fraction]
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A shot in the cut.
+    """A shot in the cut, and its path in the film.
 
     `picture` is how many frames the shot's picture has as declared, `first` the frame of it where the trimmed
     shot begins, `count` how many it shows before overlaps, `at` where it begins in the film. The next four are
@@ -36,6 +37,7 @@ class Placed:
     first: int
     count: int
     at: int
+    where: Path
     overlap_head: int = 0
     overlap_tail: int = 0
     fade_head: int = 0
@@ -52,9 +54,13 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A sound in the mix. `at`, `length`, `fade_in`, `fade_out`, `offset` in samples; `length` None is all of it."""
+    """A sound in the mix, and where the film asks for it.
+
+    `at`, `length`, `fade_in`, `fade_out`, `offset` in samples; `length` None is all of it.
+    """
 
     path: str
+    where: Path
     role: Literal["music", "speech", "effect", "production"]
     at: int
     length: int | None
@@ -100,13 +106,13 @@ def lay_out(film: Film, length: Length) -> Timeline:
     """Place every shot, caption and sound of the film. `length` gives the duration of a media file in seconds."""
     placed: list[Placed] = []
     at = 0
-    for scene, shot in film.shots():
+    for where, scene, shot in film.placed_shots():
         picture = picture_frames(shot, film.fps, length)
         trim = shot.trim
         first = trim.from_ if trim else 0
         last = trim.to if trim and trim.to is not None else picture
         count = max(1, min(last, picture) - first)
-        here = Placed(scene, shot, picture, first, count, at)
+        here = Placed(scene, shot, picture, first, count, at, where)
         join = shot.join
         if join is not None and placed:
             before = placed[-1]
@@ -150,33 +156,32 @@ def _sounds(film: Film, placed: list[Placed], frames: int, length: Length) -> tu
     fps = film.fps
     heard: list[Heard] = []
 
-    def music(sound: Sound, first: int, last: int) -> None:
+    def music(where: Path, sound: Sound, first: int, last: int) -> None:
         begin, end = samples(first + sound.at, fps), samples(last, fps)
         if end > begin:
             fade_in, fade_out = samples(sound.fade_in, fps), samples(sound.fade_out, fps)
-            heard.append(
-                Heard(sound.file, "music", begin, end - begin, 0, sound.gain, sound.duck, fade_in, fade_out)
-            )
+            levels = (sound.gain, sound.duck, fade_in, fade_out)
+            heard.append(Heard(sound.file, (*where, "file"), "music", begin, end - begin, 0, *levels))
 
     if film.music:
-        music(film.music, 0, frames)
-    for scene in film.scenes:
+        music(("music",), film.music, 0, frames)
+    for index, scene in enumerate(film.scenes):
         if scene.music and (inside := [p for p in placed if p.scene.id == scene.id]):
-            music(scene.music, inside[0].at, inside[-1].end)
+            music(("scenes", index, "music"), scene.music, inside[0].at, inside[-1].end)
     for here in placed:
-        sound = here.shot.sound
+        sound, where = here.shot.sound, (*here.where, "sound")
         if here.shot.kind == "clip" and sound == "keep":
             assert here.shot.clip is not None
             begin, end = samples(here.at, fps), samples(here.end, fps)
             offset = samples(here.first, fps)
-            heard.append(Heard(here.shot.clip, "production", begin, end - begin, offset))
+            heard.append(Heard(here.shot.clip, where, "production", begin, end - begin, offset))
         elif isinstance(sound, Sound):
             start, end = samples(here.at + sound.at, fps), samples(here.end, fps)
             fade_in, fade_out = samples(sound.fade_in, fps), samples(sound.fade_out, fps)
-            heard.append(
-                Heard(sound.file, "effect", start, end - start, 0, sound.gain, sound.duck, fade_in, fade_out)
-            )
-        for line in here.shot.says.values():
+            levels = (sound.gain, sound.duck, fade_in, fade_out)
+            heard.append(Heard(sound.file, (*where, "file"), "effect", start, end - start, 0, *levels))
+        for who, line in here.shot.says.items():
             if line.audio:
-                heard.append(Heard(line.audio, "speech", samples(here.at + line.at, fps), None, 0, line.gain))
+                begin, spoken = samples(here.at + line.at, fps), (*here.where, "says", who, "audio")
+                heard.append(Heard(line.audio, spoken, "speech", begin, None, 0, line.gain))
     return tuple(heard)

@@ -5,16 +5,19 @@ Every answer that costs reading is remembered by content, so that a second plan 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from filmforge.errors import FilmError, LoraError, MediaError, Problem, WeightsError
+from filmforge.language.file_rules import files_of as files_of_film
+from filmforge.language.file_rules import model_lora_files
 from filmforge.language.film import Film
 from filmforge.language.hub_rules import of_the_hub
 from filmforge.language.load import Loaded
+from filmforge.language.reading import Path as Where
 from filmforge.planning.lock import Lock, files_of, lora_of, upscaler_of
 from filmforge.planning.models import Pinned, ResolvedModel, resolve_model
 from filmforge.planning.step import Source
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
 PHOTOS = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 CLIPS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".gif"})
 _MEDIA = "media"
+_KINDS = {"image": "a picture", "video": "footage", "audio": "a sound file", "grade": "a .cube file"}
 _BROKEN: Mapping[str, Any] = {"kind": "broken", "seconds": "1", "sound": True}
 
 Probe = Callable[[Path], Mapping[str, Any]]
@@ -85,24 +89,19 @@ class World:
         return Source(path, self.read[path])
 
     def length(self, path: str) -> Fraction:
-        """The duration of a media file in seconds."""
-        seconds = self._about(path).get("seconds")
-        if seconds is None:
-            self.refuse_file(path, f"{path} has no duration: a clip or a sound is wanted here")
-            return Fraction(1)
-        return Fraction(str(seconds))
+        """The duration of a media file in seconds; 1 for a picture, which `seen` and `heard` refuse."""
+        return Fraction(str(self._about(path).get("seconds") or 1))
 
-    def seen(self, path: str, kind: str) -> None:
+    def seen(self, path: str, kind: str, where: Where) -> None:
         """Refuse a file that is not a picture (`image`), footage (`video`) or a colour table (`grade`), as is wanted."""
         found = self._about(path).get("kind")
         if found not in (kind, "broken"):
-            wanted = {"image": "a picture", "video": "footage", "grade": "a .cube file"}[kind]
-            self.refuse_file(path, f"{path} is {found} where {wanted} is wanted")
+            self.refuse(where, f"{path} is {_KINDS[str(found)]} where {_KINDS[kind]} is wanted")
 
-    def heard(self, path: str) -> None:
+    def heard(self, path: str, where: Where) -> None:
         """Refuse a file that is to be heard and has no sound."""
         if not self._about(path).get("sound"):
-            self.refuse_file(path, f"{path} has no sound in it; name another file, or remove it")
+            self.refuse(where, f"{path} has no sound in it; name another file, or remove it")
 
     def photos(self, folder: str) -> list[tuple[Source, str | None]]:
         """The photos and clips of a folder, each with the words of NAME.txt beside it, in order of names."""
@@ -241,24 +240,28 @@ class World:
             self.embedders[name] = found
         return self.embedders[name]
 
-    def refuse(self, where: str, message: str) -> None:
+    def refuse(self, where: str | Where, message: str) -> None:
         """Note something wrong at `where` in the film; all such are raised together when the outline is done."""
         self.broken.append(self.loaded.problem(where, message))
 
     def refuse_file(self, path: str, message: str) -> None:
-        """Note something wrong with a file, placed where the film names it."""
-        problem = self.loaded.problem("", message)
-        path = self._hub[path][1] if path in self._hub else path
-        place = next(
-            (
-                (number, line.index(name) + 1)
-                for name in (path, str(PurePosixPath(path).parent))
-                for number, line in enumerate(self.loaded.source.text.splitlines(), 1)
-                if name in line
-            ),
-            (1, 1),
-        )
-        self.broken.append(Problem(message, problem.file, *place))
+        """Note something wrong with a file, at every place where the film names it, or the folder of photos it is in."""
+        for where in self._places(path):
+            self.refuse(where, message)
+
+    def _places(self, path: str) -> Iterator[Where]:
+        if path in self._hub:
+            hub, called = self._hub[path]
+            for name, model in self.film.models.items():
+                if model.lora is not None and model.lora.hub == hub.repo:
+                    yield from (
+                        named.path for named in model_lora_files(name, model.lora) if named.file == called
+                    )
+            return
+        folder = path.rpartition("/")[0]
+        for named in files_of_film(self.film):
+            if named.file == path or (named.sort == "photos" and named.file == folder):
+                yield named.path
 
     def remember(self) -> None:
         """Keep what was learned of media, for the next plan."""

@@ -77,12 +77,9 @@ def film_at(
 
 def named_files(film: Film) -> list[str]:
     """The files and folders that a film is made from, as it names them, each once."""
-    from filmforge.language.checking import Checking
     from filmforge.language.file_rules import files_of
-    from filmforge.language.reading import Reading
 
-    named = files_of(Checking(film, Reading(film.fps), frozenset()))
-    return list(dict.fromkeys(one.file for one in named if one.sort != "output"))
+    return list(dict.fromkeys(one.file for one in files_of(film) if one.sort != "output"))
 
 
 def _copy(repository: Repository, commit: str, files: Iterable[str], folder: Path) -> set[str]:

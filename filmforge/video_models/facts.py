@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from filmforge.errors import FilmforgeError
+from filmforge.errors import FilmforgeError, UsageError
 from filmforge.video_models.family import UNQUANTIZED, Facts, LoraFacts, Precision
 from filmforge.video_models.known import FAMILIES
 
@@ -36,13 +36,13 @@ def families() -> dict[str, Facts]:
 
 
 def facts_of(family: str) -> Facts:
-    """The facts of the family called `family`; FilmforgeError names those there are."""
+    """The facts of the family called `family`; UsageError names those there are."""
     if family in FAMILIES:
         return FAMILIES[family]
     if family in _installed():
         return _from_package(family)
     known = ", ".join((*FAMILIES, *_installed()))
-    raise FilmforgeError(f"there is no family of models called '{family}'; there are: {known}")
+    raise UsageError(f"there is no family of models called '{family}'; there are: {known}")
 
 
 def facts_for(base: Mapping[str, Any]) -> Facts:

@@ -270,6 +270,19 @@ class TestCommands:
         """A profile, shot or key that is not in the film is an error of the command."""
         assert run("build", write_film(SHOTS % CARD), *arguments).status == 2
 
+    def test_no_such_family(self, run: Run) -> None:
+        """`models` of a family that there is not names those there are."""
+        ended = run("models", "nope")
+        assert ended.status == 2
+        assert ended.err.startswith("there is no family of models called 'nope'; there are: pocket")
+
+    def test_a_project_within_a_file(self, run: Run, tmp_path: Path) -> None:
+        """`init` of a folder that would lie in a file is refused with the remedy."""
+        (tmp_path / "file").write_text("")
+        ended = run("init", tmp_path / "file" / "sub")
+        assert ended.status == 2
+        assert "file/sub leads through a file, and a project is a folder; name another" in ended.err
+
     def test_unknown_name(self, write_film: WriteFilm, run: Run) -> None:
         """`why` of something that is not in the film names the nearest that is."""
         ended = run("why", write_film(SHOTS % CARD), "a/onw")
@@ -284,6 +297,21 @@ class TestStore:
         ended = run("build", write_film(SHOTS % CARD), "--store", tmp_path / "file" / "store")
         assert ended.status == 1
         assert str(tmp_path / "file") in ended.err
+
+    @pytest.mark.parametrize("command", ["plan", "build"])
+    def test_store_that_is_no_folder(
+        self, write_film: WriteFilm, run: Run, command: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A file that is named as the store is an error of the command, which says where it was named."""
+        film = write_film(SHOTS % CARD)
+        for store in (film, Path("/dev/null")):
+            ended = run(command, film, "--store", store)
+            assert ended.status == 2
+            assert ended.err == f"{store} is not a folder, and a store is one; name another with --store\n"
+        monkeypatch.setenv("FILMFORGE_STORE", str(film))
+        ended = run(command, film)
+        assert ended.status == 2
+        assert "name another with FILMFORGE_STORE" in ended.err
 
     def test_no_space_left(self, write_film: WriteFilm, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         """With a full disk the build fails with one message, keeps what was finished, and goes on when there is room."""

@@ -5,6 +5,7 @@ The hub is a server on this machine; the client, the files and the models are re
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -94,6 +95,28 @@ class TestAModel:
         assert hub.asked == []
         assert f"at commit {commit}" in run("fetch", path).out
         assert run("build", path, "--locked").status == 0
+
+    def test_as_data(self, hub: Hub, five: Path, run: Run, tmp_path: Path) -> None:
+        """`--json` prints one document: what is lacking, how large and under which licence, and what came of it."""
+        held = files_of(five)
+        commit = hub.push(FIVE, held)
+        path = small(tmp_path)
+
+        def told(*options: str) -> dict[str, Any]:
+            found: dict[str, Any] = json.loads(run("fetch", path, "--json", *options).out)
+            assert found.pop("free") > 0
+            return found
+
+        wanted = {
+            "what": "m",
+            "where": FIVE,
+            "licence": "licence Apache-2.0",
+            "bytes": sum(map(len, held.values())),
+            "guess": None,
+        }
+        assert told("--dry-run") == {"film": str(path), "weights": [wanted | {"commit": None}]}
+        assert told() == {"film": str(path), "weights": [wanted | {"commit": commit}]}
+        assert told() == {"film": str(path), "weights": []}
 
     def test_broken_off_it_goes_on(
         self, hub: Hub, five: Path, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -231,6 +254,9 @@ class TestBeforehand:
         assert told.status == 0
         assert f"m: {FIVE}, about 23 GB ({FIVE} could not be fetched: " in told.out
         assert "licence Apache-2.0" in told.out
+        (told,) = json.loads(run("fetch", small(tmp_path), "--dry-run", "--json").out)["weights"]
+        assert told["bytes"] is None
+        assert told["guess"].startswith(f"about 23 GB ({FIVE} could not be fetched: ")
         ended = run("fetch", small(tmp_path))
         assert ended.status == 2
         assert f"{FIVE} could not be fetched: " in ended.err

@@ -102,6 +102,16 @@ class TestFiles:
         (example.parent / "characters/mira/three.png").symlink_to(outside)
         assert "'characters/mira/three.png' leads out" in said(example)
 
+    @pytest.mark.parametrize("target", ["letter.png", "gone.png"])
+    def test_a_link_that_leads_nowhere(self, example: Path, target: str) -> None:
+        """One to itself, or to what is gone, is called a link, and is not offered instead of itself."""
+        still = example.parent / "stills/letter.png"
+        still.unlink()
+        still.symlink_to(target)
+        assert said(example).endswith(
+            "'stills/letter.png' is a link that leads nowhere; put the file itself there"
+        )
+
     def test_a_link_within_the_project(self, example: Path) -> None:
         """One picture may be used under two names."""
         still = example.parent / "stills/letter.png"

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from filmforge.errors import FilmError, MediaError, UsageError
-from filmforge.language.film import LoraFile, LoraTraining, Size, Sound
+from filmforge.language.film import Film, LoraFile, LoraTraining, Shot, Size, Sound
 from filmforge.language.load import load, load_text, load_with_source, parsed
 from filmforge.language.part import Part
+from filmforge.language.shape import keys_of
 from filmforge.language.source import written
 
 from .conftest import EXAMPLE, SCENES, film_with, problems, read
+
+SHOT_KEYS, FILM_KEYS = (", ".join(keys_of(part)) for part in (Shot, Film))
 
 
 class TestTheExample:
@@ -105,6 +108,17 @@ class TestProblems:
                 "{id: a, promt: x, lasts: 1s}",
                 "5:17: scenes[0].shots[0].promt: unknown key 'promt'; did you mean 'prompt'?",
             ),
+            (
+                "{id: a, title: x, lasts: 1s, duration: 2f}",
+                "5:38: scenes[0].shots[0].duration: unknown key 'duration'; did you mean 'lasts'?",
+            ),
+            ("{id: a, title: x, lasts: 1s, text: b}", "did you mean 'prompt', 'title' or 'says'?"),
+            ("{id: a, title: x, lasts: 1s, bogus: b}", f"unknown key 'bogus'; there are {SHOT_KEYS}"),
+            ("{id: a, title: x, lasts: 0x10f}", "lasts: 0x10f is not a duration; write 4s"),
+            (
+                "{id: a, title: {text: 012}, lasts: 1s}",
+                '012 is a number where text is wanted; put quotes around it: "012"',
+            ),
             ("{id: A, prompt: x, lasts: 1s}", "5:10: scenes[0].shots[0].id: 'A' is not an id; "),
             (
                 "{id: a, prompt: x, lasts: 4}",
@@ -163,11 +177,18 @@ class TestProblems:
         ("top", "said"),
         [
             ("filmforg: 1\n", "unknown key 'filmforg'; did you mean 'filmforge'?"),
+            ("bogus: 1\n", f"unknown key 'bogus'; there are {FILM_KEYS}"),
+            ("1: x\n", f"unknown key '1'; there are {FILM_KEYS}"),
+            ("'': x\n", f"unknown key ''; there are {FILM_KEYS}"),
+            ("resolution: 64x36\n", "unknown key 'resolution'; did you mean 'size'?"),
             ("<x: 1\n", "<x: unknown key '<x'"),
             ("<path>: 1\n", "<path>: unknown key '<path>'"),
             ("models: {<x>: {use: pocket}}\n", "models.<x>: '<x>' is not an id"),
             ("fps: 29.97\n", "fps: 29.97 is not exact; write 30000/1001"),
             ("size: 1281x720\n", "write 1282x720"),
+            ("size: 0x720\n", "size: 0x720 is not a size; write width and height"),
+            ("seed: 1.50\n", "seed: 1.50 is not a whole number"),
+            ("profiles: {a: {size: 0x720}}\n", "profiles.a.size: 0x720 is not a size"),
             ("captions: yes\n", "captions: 'yes' is not one of burn, file, both, none"),
             ("models: {hero: {use: wan}}\n", "models.hero.use: 'wan' is not one of pocket, wan2.2-ti2v-5b"),
             ("models: {Hero: {use: pocket}}\n", "models.Hero: 'Hero' is not an id"),
@@ -381,3 +402,9 @@ class TestLoaded:
         loaded = load_text(film_with(shots=shots), "film.yaml")
         assert len(loaded.film.shots()) == 3_000
         assert time.perf_counter() - began < 15
+
+
+def test_a_number_of_an_option_is_quoted_as_written() -> None:
+    """As one of the file is."""
+    (said,) = problems(film_with(), overrides=["size=0x720"])
+    assert "0x720 is not a size; write width and height" in said

@@ -188,3 +188,16 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert all(p.line >= 1 and p.column >= 1 and p.message for p in error.problems)
         return
     assert type(data) in (dict, list, str, int, float, bool, type(None))
+
+
+@pytest.mark.parametrize("sign", ["\x85", "\u2028", "\u2029"])
+def test_lines_are_those_of_editors(sign: str) -> None:
+    """A sign that YAML 1.1 takes for the end of a line ends none here, so that places are where an editor has them."""
+    source = Source("f", f"# a{sign}\ntitle: b\nscenes: [{{id: c}}]\n")
+    assert source.position(("title",)) == (2, 1)
+    assert source.position(("scenes", 0, "id")) == (3, 11)
+    assert (
+        said(f"# a{sign}\ntitle: b\ntitle: c\n")
+        == "f:3:1: 'title' is given twice, first on line 2; keep one of them"
+    )
+    assert said(f"# a{sign}\ntitle: [b\n").startswith("f:3:1: the bracket that opens on line 2 is not closed")
