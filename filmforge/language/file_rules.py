@@ -71,7 +71,8 @@ def files_of(checking: Checking) -> Iterable[Named]:
     for name, model in film.models.items():
         if model.workflow is not None:
             yield Named(("models", name, "workflow"), model.workflow, "workflow")
-        if model.lora is not None and model.lora.hub is None:
+        of_the_film = not checking.doubtful(("models", name, "lora", "hub"))
+        if model.lora is not None and model.lora.hub is None and of_the_film:
             for expert, file in model.lora.files.items():
                 yield Named(("models", name, "lora", "file", *([expert] if expert else [])), file, "lora")
     for who, character in film.characters.items():

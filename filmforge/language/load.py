@@ -212,11 +212,11 @@ def _of_profiles(source: Source, data: dict[str, Any], chosen: str | None) -> It
 
 
 def _rate(data: dict[str, Any]) -> Fraction:
-    """The film's rate, or 24 where it cannot be read: it is reported in its place."""
+    """The film's rate, or the fastest there is where it cannot be read: no time is wrong for that one's sake."""
     try:
         return scalars.rate(data.get("fps", 24))
     except ValueError:
-        return Fraction(24)
+        return Fraction(scalars.FASTEST)
 
 
 def _placed(source: Source, origins: Origins, path: Path, message: str) -> Problem:
