@@ -106,7 +106,17 @@ class TestShots:
             ),
             (
                 "{id: a, prompt: x, lasts: 9s}",
-                "pocket renders at most 25 (3.12s); shorten the shot, or make two of it",
+                "pocket renders at most 25 (3.12s); shorten the shot, write `extend: true`, or make two of it: "
+                "the second with `start: {from: a, at: last}`",
+            ),
+            (
+                "{id: a, prompt: x, lasts: 60s, model: wan2.2-i2v-a14b, start: {image: a.png}, end: {image: b.png}}",
+                "at most 81 (5.06s); shorten the shot, or make two of it: the second with `start: {from: a, at: last}`",
+            ),
+            (
+                "{id: a, prompt: x, lasts: 60s, model: wan2.2-t2v-a14b}",
+                "wan2.2-t2v-a14b renders at most 81 (5.06s); shorten the shot, make two of it with a cut between them, "
+                "or name a model that can start from a picture",
             ),
             ("{id: a, prompt: x, lasts: 6s, model: hero}", "hero (wan2.2-ti2v-5b) renders at most 121"),
             (
