@@ -227,14 +227,16 @@ def _check_prompt(checking: Checking, path: Path, prompt: str) -> None:
         checking.fail(path, str(wrong))
         return
     characters = checking.film.characters
-    for piece in words:
+    for piece in dict.fromkeys(words):
         if isinstance(piece, Name) and piece.id not in characters:
             if not piece.id:
-                checking.fail(path, "{} names nobody; write {mira} for a character, or {{ for a brace")
+                message = "{} names nobody; write {mira} for a character, or {{ for a brace"
+                checking.fail(path, message, at=piece.at)
             elif len(piece.id) > 60 or any(c.isspace() for c in piece.id):
-                checking.fail(path, f"{shown(piece.id)} is no character's id; write {{{{ for a brace")
+                message = f"{shown(piece.id)} is no character's id; write {{{{ for a brace"
+                checking.fail(path, message, at=piece.at)
             else:
-                checking.declared(path, piece.id, characters, "character", "characters")
+                checking.declared(path, piece.id, characters, "character", "characters", at=piece.at)
 
 
 def _check_apart(checking: Checking, path: Path, shot: Shot) -> None:

@@ -28,15 +28,25 @@ class Checking:
             return False
         return path in self._doubtful or any(path[:end] in self._broken for end in range(1, len(path)))
 
-    def fail(self, path: Path, message: str, *rests_on: Path) -> None:
+    def fail(self, path: Path, message: str, *rests_on: Path, at: int | None = None) -> None:
         """Report that the value at `path` is wrong, unless that may follow from what is reported already.
 
         `rests_on` are the paths of the other values, elsewhere in the film, without which nothing were wrong with it.
+        `at` is the place within, where the value is a long text.
         """
         if not any(map(self.doubtful, (path, *rests_on))):
-            self.reading.fail(path, message)
+            self.reading.fail(path, message, at)
 
-    def declared(self, path: Path, name: str | None, known: Iterable[str], what: str, where: str) -> bool:
+    def declared(
+        self,
+        path: Path,
+        name: str | None,
+        known: Iterable[str],
+        what: str,
+        where: str,
+        *,
+        at: int | None = None,
+    ) -> bool:
         """Whether `name` is among `known`; reported with the nearest that is, where it is not."""
         if name is None or name in (known := list(known) if not isinstance(known, Mapping) else known):
             return True
@@ -44,7 +54,7 @@ class Checking:
             return False
         meant = self.reading.meant(name, known)
         there_are = "" if meant else f"; declare it under `{where}`"
-        self.fail(path, f"there is no {what} called '{name}'{meant}{there_are}")
+        self.fail(path, f"there is no {what} called '{name}'{meant}{there_are}", at=at)
         return False
 
     def shots(self) -> Iterable[tuple[Path, Scene, Shot]]:

@@ -143,7 +143,7 @@ def _load(
             folder=folder,
             check_image=check_image,
         )
-    problems = [_placed(source, origins, path, message) for path, message in reading.found]
+    problems = [_placed(source, origins, *found) for found in reading.found]
     problems += _of_profiles(source, data, profile)
     if problems or one_for_all is None:
         raise FilmError(list(dict.fromkeys(problems)))
@@ -205,10 +205,10 @@ def _of_profiles(source: Source, data: dict[str, Any], chosen: str | None) -> It
         film, broken = _read(touched, reading)
         if film is not None:
             check_declarations(film, reading, broken)
-        for path, message in reading.found:
+        for path, message, at in reading.found:
             origin = origin_of(path, origins)
             if origin is not None:
-                yield source.problem(origin, message)
+                yield source.problem(origin, message, at=at)
 
 
 def _rate(data: dict[str, Any]) -> Fraction:
@@ -219,13 +219,13 @@ def _rate(data: dict[str, Any]) -> Fraction:
         return Fraction(scalars.FASTEST)
 
 
-def _placed(source: Source, origins: Origins, path: Path, message: str) -> Problem:
+def _placed(source: Source, origins: Origins, path: Path, message: str, at: int | None = None) -> Problem:
     origin = origin_of(path, origins) if origins else None
     if origin is None:
-        return source.problem(path, message)
+        return source.problem(path, message, at=at)
     if origin and str(origin[0]).startswith("--set "):
         return Problem(message, str(origin[0]), where=written(path))
-    return source.problem(origin, message)
+    return source.problem(origin, message, at=at)
 
 
 def parsed(where: str) -> Path:

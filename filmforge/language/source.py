@@ -43,6 +43,8 @@ _MEANT: Final = {
     "comment or line break": "text after | or > begins on the next line",
 }
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufffe\uffff]")
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+"""What YAML takes for the end of a line."""
 
 
 class _TooDeepError(Exception):
@@ -111,9 +113,11 @@ class Source:
             if collecting:
                 gc.enable()
 
-    def problem(self, path: Path, message: str, *, where: str | None = None) -> Problem:
-        """A problem with the value at `path`."""
-        line, column = self.position(path)
+    def problem(
+        self, path: Path, message: str, *, where: str | None = None, at: int | None = None
+    ) -> Problem:
+        """A problem with the value at `path`: with the sign at `at` of its text, where that is given."""
+        line, column = (None if at is None else self._within(path, at)) or self.position(path)
         return Problem(message, self.name, line, column, written(path) if where is None else where)
 
     def position(self, path: Path) -> tuple[int, int]:
@@ -135,6 +139,26 @@ class Source:
         if mark_node is None:
             return 1, 1
         return mark_node.start_mark.line + 1, mark_node.start_mark.column + 1
+
+    def _within(self, path: Path, at: int) -> tuple[int, int] | None:
+        """Line and column of the sign at `at` of the text at `path`, however the text is written.
+
+        None where the file does not show that sign: it may be written as an escape.
+        """
+        node = self.node(path)
+        if not isinstance(node, yaml.ScalarNode):
+            return None
+        start, sign = node.start_mark, node.value[at]
+        # The line that begins a block of text may end in a comment.
+        header = _BREAK.search(self.text, start.index) if node.style in ("|", ">") else None
+        begin = header.end() if header else start.index
+        signs = [i for i in range(begin, node.end_mark.index) if self.text[i] == sign]
+        if len(signs) < node.value.count(sign):
+            return None
+        found = signs[node.value[:at].count(sign)]
+        breaks = [one.end() for one in _BREAK.finditer(self.text, start.index, found)]
+        column = found - breaks[-1] if breaks else start.column + found - start.index
+        return start.line + len(breaks) + 1, column + 1
 
     def node(self, path: Path) -> Any:
         """The YAML node at exactly `path`, or None where there is none."""

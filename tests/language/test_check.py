@@ -244,6 +244,16 @@ class TestShots:
             in of_shots("{id: a, prompt: x, lasts: 3s}", top="handles: 12f\n" + HEAD)[0]
         )
 
+    def test_an_unknown_name_is_reported_where_it_stands_in_a_long_prompt(self) -> None:
+        """At its own line; once, however often it stands there; and a profile's prompt in the profile."""
+        shot = "      - id: a\n        lasts: 1s\n        prompt: |\n          a boat\n          and {nobody}, {nobody}\n"
+        said = "there is no character called 'nobody'; declare it under `characters`"
+        assert problems(film_with("", shot)) == [f"9:15: scenes[0].shots[0].prompt: {said}"]
+        profile = f"profiles:\n p:\n  scenes:\n   - id: sea\n     shots:\n{shot}"
+        assert problems(film_with(profile), profile="p") == [
+            f"11:15: profiles.p.scenes[0].shots[0].prompt: {said}"
+        ]
+
 
 class TestRings:
     """Shots cannot start from one another in a ring."""

@@ -146,6 +146,28 @@ class TestPosition:
         """What is not there has the place of what would hold it."""
         assert Source("f", self.TEXT).position(path) == place
 
+    @pytest.mark.parametrize(
+        ("text", "at"),
+        [
+            ("prompt: a {b}", (1, 11)),
+            ("prompt: 'it''s {b}'", (1, 16)),
+            ('prompt: "a\\n{b}"', (1, 13)),
+            ("prompt: a\n  boat {b}", (2, 8)),
+            ("prompt: 'a\n\n  boat {b}'", (3, 8)),
+            ("prompt: |\n  a\n\n  boat {b}\n# {c}\n", (4, 8)),
+            ("prompt: |- # {c}\n  a {b}", (2, 5)),
+            ("prompt: >2\n   a\r\n  boat {b}", (3, 8)),
+            ("prompt: {text: 'a {b}'}", (1, 1)),
+            ('prompt: "a \\x7bb}"', (1, 1)),
+        ],
+    )
+    def test_of_a_sign_within_a_text(self, text: str, at: tuple[int, int]) -> None:
+        """However the text is written; the key's, where the sign is not in the file as such."""
+        source = Source("f", text)
+        value = source.data["prompt"]
+        problem = source.problem(("prompt",), "", at=value.index("{") if isinstance(value, str) else 0)
+        assert (problem.line, problem.column) == at
+
 
 class TestReadText:
     """What is no text, or no file, is said so."""
