@@ -264,10 +264,28 @@ class Source:
         reading = _Data(self)
         data, size = reading.value(self.root)
         if reading.repeated > MOST_REPEATED or size > 20 * MOST_REPEATED:
-            reading.fail(self.root, f"aliases repeat more than {MOST_REPEATED:,} values; write fewer of them")
+            node = self._alias(reading.last_allowed) or self.root
+            reading.fail(node, f"aliases repeat more than {MOST_REPEATED:,} values; write fewer of them")
         if reading.problems:
             raise FilmError(reading.problems)
         return data
+
+    def _alias(self, after: int) -> Any:
+        """The alias of a mapping or list that `after` others stand before; None where there is none.
+
+        Nodes do not tell where their aliases are, so the text is gone through again.
+        """
+        composer = _COMPOSER(self.text)
+        collections: set[str | None] = set()
+        while composer.check_event():
+            event = composer.get_event()
+            if isinstance(event, yaml.AliasEvent):
+                after -= event.anchor in collections
+                if after < 0:
+                    return event
+            elif isinstance(event, yaml.CollectionStartEvent):
+                collections.add(event.anchor)
+        return None
 
 
 class _Data:
@@ -280,6 +298,7 @@ class _Data:
         self.source = source
         self.problems: list[Problem] = []
         self.repeated = 0
+        self.last_allowed = 0  # how many aliases of mappings and lists keep within the limit
         self._made: dict[int, tuple[Any, int]] = {}
         self._open: set[int] = set()
 
@@ -294,8 +313,10 @@ class _Data:
         known = self._made.get(id(node))
         if known is not None:
             self.repeated += known[1]
+            self.last_allowed += self.repeated <= MOST_REPEATED
             return known
         if id(node) in self._open:
+            self.last_allowed += self.repeated <= MOST_REPEATED
             self.fail(node, "this value holds itself through an alias")
             return None, 1
         if node.tag != _COLLECTION:

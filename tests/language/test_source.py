@@ -119,6 +119,11 @@ class TestRefused:
         assert "aliases repeat more than" in said(text)
         assert time.perf_counter() - began < 0.5
 
+    def test_too_many_values_are_reported_at_the_alias(self) -> None:
+        """At the first that goes too far, and not at another, nor at what it repeats."""
+        text = f"w: &w word\nb: &b [*w{', x' * 70_000}]\nc: [*b, *w, *b]\nd:\n  - *w\n  - *b\ne: *b\n"
+        assert said(text).startswith("f:6:5: aliases repeat more than 200,000 values")
+
     def test_an_alias_is_allowed(self) -> None:
         """A value may be used again by an alias."""
         assert Source("f", "a: &x {b: [1]}\nc: *x").data == {"a": {"b": [1]}, "c": {"b": [1]}}
