@@ -97,16 +97,21 @@ def _check_declarations(checking: Checking) -> None:
             checking.fail(
                 (*path, "lora"),
                 f"'{who}' has no photos to train a LoRA on; give `photos`, or a `file` made elsewhere",
+                (*path, "photos"),
             )
         if not character.looks.strip() and not has_lora(character):
             checking.fail(
                 path, f"'{who}' has neither looks, photos nor a LoRA; say at least what it looks like"
             )
         if character.likeness is not None and character.photos is None:
-            checking.fail((*path, "likeness"), "likeness is measured against photos; give `photos`")
+            checking.fail(
+                (*path, "likeness"), "likeness is measured against photos; give `photos`", (*path, "photos")
+            )
         if character.retry and character.likeness is None:
             checking.fail(
-                (*path, "retry"), "further seeds are tried when the likeness is low; give `likeness`"
+                (*path, "retry"),
+                "further seeds are tried when the likeness is low; give `likeness`",
+                (*path, "likeness"),
             )
         _check_lora_models(checking, (*path, "lora"), character.lora, models)
     for name, style in film.styles.items():
@@ -136,6 +141,7 @@ def _check_deliveries(checking: Checking) -> None:
             checking.fail(
                 path,
                 f"{shown(delivery.file)} does not end in {' or '.join(suffixes)}, as {delivery.codec} does",
+                ("deliver", name, "codec"),
             )
             continue
         if not PurePosixPath(file).suffix:
@@ -203,12 +209,13 @@ def _check_shot(checking: Checking, path: Path, scene: Scene, shot: Shot) -> Non
 
 
 def _check_kind(checking: Checking, path: Path, shot: Shot) -> None:
+    if any(checking.doubtful((*path, kind)) for kind in _KINDS):
+        return
     given = [kind for kind in _KINDS if getattr(shot, kind) is not None]
     if len(given) != 1:
-        if not any(checking.doubtful((*path, kind)) for kind in _KINDS):
-            message = "a shot's picture comes from exactly one of prompt, clip, still and title; "
-            message += f"this one has {' and '.join(given)}" if given else "this one has none"
-            checking.fail((*path, given[1]) if given else path, message)
+        message = "a shot's picture comes from exactly one of prompt, clip, still and title; "
+        message += f"this one has {' and '.join(given)}" if given else "this one has none"
+        checking.fail((*path, given[1]) if given else path, message)
         return
     kind = shot.kind
     for key, default in _OUT_OF_PLACE[kind]:
@@ -236,14 +243,16 @@ def _check_prompt(checking: Checking, path: Path, prompt: str) -> None:
         checking.fail(path, str(wrong))
         return
     characters = checking.film.characters
-    for piece in words:
+    for piece in dict.fromkeys(words):
         if isinstance(piece, Name) and piece.id not in characters:
             if not piece.id:
-                checking.fail(path, "{} names nobody; write {mira} for a character, or {{ for a brace")
+                message = "{} names nobody; write {mira} for a character, or {{ for a brace"
+                checking.fail(path, message, at=piece.at)
             elif len(piece.id) > 60 or any(c.isspace() for c in piece.id):
-                checking.fail(path, f"{shown(piece.id)} is no character's id; write {{{{ for a brace")
+                message = f"{shown(piece.id)} is no character's id; write {{{{ for a brace"
+                checking.fail(path, message, at=piece.at)
             else:
-                checking.declared(path, piece.id, characters, "character", "characters")
+                checking.declared(path, piece.id, characters, "character", "characters", at=piece.at)
 
 
 def _check_apart(checking: Checking, path: Path, shot: Shot) -> None:
@@ -279,7 +288,12 @@ def _stands(checking: Checking, path: Path, before: tuple[str, ...], who: str, n
     elif who not in named:
         checking.fail(path, f"the prompt does not name '{who}'; write {{{who}}} there, or remove this")
     elif not has_lora(characters[who]):
-        checking.fail(path, f"'{who}' has no LoRA to keep to a part of the picture; remove the name here")
+        checking.fail(
+            path,
+            f"'{who}' has no LoRA to keep to a part of the picture; remove the name here",
+            ("characters", who, "photos"),
+            ("characters", who, "lora"),
+        )
     else:
         return True
     return False
@@ -291,12 +305,18 @@ def _check_takes(checking: Checking, path: Path, shot: Shot) -> None:
         checking.fail((*path, "takes"), f"seed {again} stands twice among the takes; keep one of them")
     if shot.takes and shot.seed is not None and shot.seed not in shot.takes:
         checking.fail(
-            (*path, "seed"), f"seed {shot.seed} is not among the takes; add it there, or remove `seed`"
+            (*path, "seed"),
+            f"seed {shot.seed} is not among the takes; add it there, or remove `seed`",
+            (*path, "takes"),
         )
     known = shot.takes or (() if shot.seed is None else (shot.seed,))
     if shot.pick is not None and known and shot.pick not in known:
         seeds = ", ".join(map(str, known[:12]))
-        checking.fail((*path, "pick"), f"{shot.pick} is not one of the shot's takes, which are {seeds}")
+        checking.fail(
+            (*path, "pick"),
+            f"{shot.pick} is not one of the shot's takes, which are {seeds}",
+            (*path, "takes"),
+        )
 
 
 def _check_given(checking: Checking, path: Path, scene: Scene, given: Start | End | None) -> None:
@@ -312,6 +332,8 @@ def _check_given(checking: Checking, path: Path, scene: Scene, given: Start | En
             checking.fail((*path, "at"), "`at` is a frame of a shot, and an image has but one; remove it")
         return
     source = checking.shot_called(scene, given.from_)
+    if source is None and checking.may_be_a_shot(scene, given.from_):
+        return
     if source is None:
         own = [one.id for one in scene.shots]
         known = own if "/" not in given.from_ else list(checking.shots_by_name())

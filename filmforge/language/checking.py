@@ -7,6 +7,9 @@ from collections.abc import Iterable, Mapping, Set
 from filmforge.language.film import Film, Scene, Shot
 from filmforge.language.reading import Path, Reading
 
+FPS: Path = ("fps",)
+"""What every comparison of two times rests on."""
+
 
 class Checking:
     """A film under examination, and where to report what is wrong with it."""
@@ -16,6 +19,7 @@ class Checking:
         # Whatever lies above or below a value that could not be read may be wrong only because of that.
         self._doubtful = broken | {path[:end] for path in broken for end in range(1, len(path))}
         self._broken = broken
+        self._nameless = self._where_names_were_lost()
         self._by_name: dict[str, tuple[Path, Shot]] | None = None
 
     def doubtful(self, path: Path) -> bool:
@@ -24,18 +28,33 @@ class Checking:
             return False
         return path in self._doubtful or any(path[:end] in self._broken for end in range(1, len(path)))
 
-    def fail(self, path: Path, message: str) -> None:
-        """Report that the value at `path` is wrong, unless that may follow from what is reported already."""
-        if not self.doubtful(path):
-            self.reading.fail(path, message)
+    def fail(self, path: Path, message: str, *rests_on: Path, at: int | None = None) -> None:
+        """Report that the value at `path` is wrong, unless that may follow from what is reported already.
 
-    def declared(self, path: Path, name: str | None, known: Iterable[str], what: str, where: str) -> bool:
+        `rests_on` are the paths of the other values, elsewhere in the film, without which nothing were wrong with it.
+        `at` is the place within, where the value is a long text.
+        """
+        if not any(map(self.doubtful, (path, *rests_on))):
+            self.reading.fail(path, message, at)
+
+    def declared(
+        self,
+        path: Path,
+        name: str | None,
+        known: Iterable[str],
+        what: str,
+        where: str,
+        *,
+        at: int | None = None,
+    ) -> bool:
         """Whether `name` is among `known`; reported with the nearest that is, where it is not."""
         if name is None or name in (known := list(known) if not isinstance(known, Mapping) else known):
             return True
+        if (where,) in self._nameless:
+            return False
         meant = self.reading.meant(name, known)
         there_are = "" if meant else f"; declare it under `{where}`"
-        self.fail(path, f"there is no {what} called '{name}'{meant}{there_are}")
+        self.fail(path, f"there is no {what} called '{name}'{meant}{there_are}", at=at)
         return False
 
     def shots(self) -> Iterable[tuple[Path, Scene, Shot]]:
@@ -45,6 +64,29 @@ class Checking:
     def shot_called(self, scene: Scene, name: str) -> tuple[Path, Shot] | None:
         """The shot that `name` means within `scene`, with its path."""
         return self.shots_by_name().get(full_name(scene, name))
+
+    def may_be_a_shot(self, scene: Scene, name: str) -> bool:
+        """Whether `name` may mean, within `scene`, a shot whose id or scene could not be read."""
+        if not self._nameless:
+            return False
+        wanted = full_name(scene, name).partition("/")[0]
+        at = [s for s, one in enumerate(self.film.scenes) if one.id == wanted]
+        return ("scenes",) in self._nameless if not at else ("scenes", at[0], "shots") in self._nameless
+
+    def _where_names_were_lost(self) -> set[Path]:
+        """The mappings and lists with a part whose name could not be read: others may speak of that part."""
+        lost: set[Path] = set()
+        for path in self._broken:
+            held = getattr(self.film, str(path[0]), None)
+            if path[-1] == "id":
+                lost.add(path[:-2])
+            elif isinstance(path[-1], int):
+                lost.add(path[:-1])
+            elif len(path) == 1 or path[-1] == "shots":
+                lost.add(path)
+            elif len(path) == 2 and isinstance(held, Mapping) and path[1] not in held:
+                lost.add(path[:1])
+        return lost
 
     def shots_by_name(self) -> dict[str, tuple[Path, Shot]]:
         """Every shot by its full name; of several with one name, the first."""

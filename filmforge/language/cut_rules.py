@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
-from filmforge.language.checking import Checking, full_name
+from filmforge.language.checking import FPS, Checking, full_name
 from filmforge.language.film import End, Scene, Shot, Start
 from filmforge.language.reading import Path
 from filmforge.language.scalars import written_duration
@@ -98,6 +98,7 @@ def _check_given(checking: Checking, path: Path, scene: Scene, given: Start | En
         checking.fail(
             (*path, "at"),
             f"'{given.from_}' lasts {lasts} frames, so there is no frame {given.at}; the last is {lasts - 1}f",
+            FPS,
         )
 
 
@@ -110,11 +111,14 @@ def _check_trim(checking: Checking, path: Path, shot: Shot) -> None:
             here,
             f"ends at {written_duration(trim.to, fps)}, before anything is shown from "
             f"{written_duration(trim.from_, fps)}; `to` comes after `from`",
+            FPS,
         )
     elif shot.lasts is not None and max(trim.from_ + 1, trim.to or 0) > shot.lasts:
         key = "to" if trim.to is not None and trim.to > shot.lasts else "from"
         checking.fail(
-            (*here, key), f"lies past the end of the shot, which lasts {written_duration(shot.lasts, fps)}"
+            (*here, key),
+            f"lies past the end of the shot, which lasts {written_duration(shot.lasts, fps)}",
+            FPS,
         )
 
 
@@ -131,6 +135,7 @@ def _check_lines(checking: Checking, path: Path, shot: Shot) -> None:
             checking.fail(
                 (*here, "at") if line.at else here,
                 f"begins after the shot has ended: it lasts {written_duration(length, fps)} in the cut",
+                FPS,
             )
 
 
@@ -165,6 +170,7 @@ def _check_join(checking: Checking, path: Path, shot: Shot, before: Shot | None)
                 (*here, key),
                 f"a {key} of {written_duration(count, fps)} is longer than {which}, "
                 f"which has {written_duration(length, fps)} in the cut",
+                FPS,
             )
             return
 
@@ -182,6 +188,7 @@ def _check_both_joins(checking: Checking) -> None:
                 (*path, "join"),
                 f"this join and the next take {written_duration(head + tail, fps)} together, and the shot "
                 f"has {written_duration(length, fps)} in the cut",
+                FPS,
             )
 
 

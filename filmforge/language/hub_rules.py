@@ -24,6 +24,7 @@ def check_hub_files(checking: Checking, path: Path, named: ModelLora | WeightsFi
             checking.fail(
                 (*path, "revision"),
                 f"is that of a repository on the hub; name it as `hub`, or remove it{hint}",
+                (*path, "hub"),
             )
         return
     for expert, file in named.files.items():

@@ -149,7 +149,7 @@ def _load(
         )
         if file is not None:
             check_deliveries(Checking(film, reading, broken), file, profile, "deliver" in over, line_of)
-    problems = [_placed(source, origins, path, message) for path, message in reading.found]
+    problems = [_placed(source, origins, *found) for found in reading.found]
     problems += _of_profiles(source, data, profile, origins, film, broken, file)
     if problems or one_for_all is None:
         raise FilmError(list(dict.fromkeys(problems)))
@@ -222,10 +222,10 @@ def _of_profiles(
         its, wrong = _read(touched, reading)
         if its is not None:
             check_declarations(its, reading, wrong)
-        for path, message in reading.found:
+        for path, message, at in reading.found:
             origin = origin_of(path, origins)
             if origin is not None:
-                yield source.problem(origin, message)
+                yield source.problem(origin, message, at=at)
         if its is not None and film is not None and file is not None:
             whole = its if "scenes" in over else its.model_copy(update={"scenes": film.scenes})
 
@@ -234,15 +234,15 @@ def _of_profiles(
 
             delivering = Checking(whole, Reading(reading.fps), broken | wrong)
             check_deliveries(delivering, file, name, "deliver" in over, lambda path: placed(path).line)
-            yield from (placed(path, message) for path, message in delivering.reading.found)
+            yield from (placed(path, message) for path, message, _ in delivering.reading.found)
 
 
 def _rate(data: dict[str, Any]) -> Fraction:
-    """The film's rate, or 24 where it cannot be read: it is reported in its place."""
+    """The film's rate, or the fastest there is where it cannot be read: no time is wrong for that one's sake."""
     try:
         return scalars.rate(data.get("fps", 24))
     except ValueError:
-        return Fraction(24)
+        return Fraction(scalars.FASTEST)
 
 
 def _text(source: Source, origins: Origins, path: Path) -> str | None:
@@ -254,13 +254,13 @@ def _text(source: Source, origins: Origins, path: Path) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _placed(source: Source, origins: Origins, path: Path, message: str) -> Problem:
+def _placed(source: Source, origins: Origins, path: Path, message: str, at: int | None = None) -> Problem:
     origin = origin_of(path, origins) if origins else None
     if origin is None:
-        return source.problem(path, message)
+        return source.problem(path, message, at=at)
     if origin and str(origin[0]).startswith("--set "):
         return Problem(message, str(origin[0]), where=written(path))
-    return source.problem(origin, message)
+    return source.problem(origin, message, at=at)
 
 
 def parsed(where: str) -> Path:

@@ -11,6 +11,7 @@ from filmforge.language.shape import annotation_at, items_of, keys_of, part_in, 
 _BLANKS: dict[str, Any] = {
     "filmforge": 1,
     "use": "animatic",
+    "kind": "first-block",
     "file": "unreadable",
     "text": "unreadable",
     "roll": "1f",

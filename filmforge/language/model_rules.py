@@ -6,7 +6,7 @@ from fractions import Fraction
 from math import ceil
 from typing import TYPE_CHECKING
 
-from filmforge.language.checking import Checking
+from filmforge.language.checking import FPS, Checking
 from filmforge.language.film import Character, Film, LoraFile, Scene, Shot, Style
 from filmforge.language.hub_rules import check_hub_files
 from filmforge.language.models import FAMILIES, Model, Upscale, WeightsFile
@@ -44,7 +44,7 @@ def check_models(checking: Checking) -> None:
     """Report models whose declaration does not fit their family."""
     for name, model in checking.film.models.items():
         path: Path = ("models", name)
-        if checking.doubtful((*path, "use")):
+        if checking.doubtful((*path, "use")) or checking.doubtful((*path, "version")):
             continue
         facts = _facts_of(model)
         if facts is None:
@@ -116,6 +116,8 @@ def _check_settings(checking: Checking, path: Path, model: Model, facts: Facts) 
             (*path, "guidance" if model.guidance is not None else "guidance_low"),
             f"guidance {high:g} at high noise and {low:g} at low: with one of them at 1 or less, no guidance "
             "would act at all; give both above 1, or both at most 1",
+            (*path, "guidance"),
+            (*path, "guidance_low"),
         )
 
 
@@ -166,17 +168,19 @@ def _check_speed(checking: Checking, path: Path, model: Model, facts: Facts) -> 
     if cache is not None:
         guidance = model.guidance if model.guidance is not None else facts.guidance
         if wrong := caching.unfit(facts, cache.kind, guidance):
-            checking.fail((*path, "cache"), f"{called} {wrong}")
+            checking.fail((*path, "cache"), f"{called} {wrong}", (*path, "guidance"))
+        kind = (*path, "cache", "kind")
         if cache.kind == "first-block" and cache.every is not None:
-            checking.fail((*path, "cache", "every"), "first-block has a `threshold`, and no `every`")
+            checking.fail((*path, "cache", "every"), "first-block has a `threshold`, and no `every`", kind)
         if cache.kind != "first-block" and cache.threshold is not None:
-            checking.fail((*path, "cache", "threshold"), f"{cache.kind} has an `every`, and no `threshold`")
+            wrong = f"{cache.kind} has an `every`, and no `threshold`"
+            checking.fail((*path, "cache", "threshold"), wrong, kind)
         if model.compile:
             checking.fail((*path, "compile"), "blocks under a cache are not compiled; remove one of the two")
     if model.attention is not None and (
         wrong := kernels.unfit(facts, model.attention, model.precision or facts.precision)
     ):
-        checking.fail((*path, "attention"), f"{called} {wrong}")
+        checking.fail((*path, "attention"), f"{called} {wrong}", (*path, "precision"))
     if model.compile and not facts.compiles:
         checking.fail((*path, "compile"), f"{called} has no blocks that can be compiled; remove the line")
 
@@ -203,11 +207,28 @@ def check_lengths(checking: Checking, rendered: Film) -> None:
             if shot.kind != "prompt" or (name not in film.models and not _is_family(name)):
                 continue
             path: Path = ("scenes", s, "shots", i)
+            if _model_doubtful(checking, path, scene, shot, name):
+                continue
             facts = _facts_of(film.model_named(name))
             if facts is None or facts.id == "animatic":
                 continue
             _check_shot(checking, film, path, shot, name, facts)
             _check_loras(checking, film, scene, shot, name, without_lora)
+
+
+def _model_doubtful(checking: Checking, path: Path, scene: Scene, shot: Shot, name: str) -> bool:
+    """Whether what says which model renders the shot, or what that model is, could not be read."""
+    named: tuple[tuple[Path, str | None], ...] = (
+        ((*path, "model"), shot.model),
+        ((*path[:2], "model"), scene.model),
+        (("model",), None),
+    )
+    for where, given in named:
+        if checking.doubtful(where):
+            return True
+        if given is not None:
+            break
+    return any(checking.doubtful(("models", name, key)) for key in ("use", "version"))
 
 
 def _check_shot(checking: Checking, film: Film, path: Path, shot: Shot, name: str, facts: Facts) -> None:
@@ -234,6 +255,7 @@ def _check_shot(checking: Checking, film: Film, path: Path, shot: Shot, name: st
     # Nothing is in front of a picture that the shot starts from, nor behind one that it ends with: no handles there.
     handled = film.handles * [shot.start, shot.end].count(None)
     needed = _native(shot.lasts + handled, film, facts)
+    rests_on = (FPS, *((*path, key) for key in ("start", "end", "extend")))
     try:
         legal = facts.legal_frames(needed)
         if shot.end is not None and facts.last_frame and not shot.extend and not 1 < legal == needed:
@@ -253,6 +275,7 @@ def _check_shot(checking: Checking, film: Film, path: Path, shot: Shot, name: st
                 (*path, "extend"),
                 f"a shot is continued from its last frame, and {_called(name, facts)} cannot start from a picture; "
                 "shorten the shot, or name another model",
+                *rests_on,
             )
             return
         longest = facts.max_frames
@@ -261,9 +284,20 @@ def _check_shot(checking: Checking, film: Film, path: Path, shot: Shot, name: st
             (*path, "lasts"),
             f"{written_duration(shot.lasts, film.fps)}{handles} is {needed} frames at "
             f"{written_rate(facts.fps)} fps, and {_called(name, facts)} renders at most {longest} "
-            f"({float(Fraction(longest) / facts.fps):.3g}s); shorten the shot, or make two of it: "
-            f"the second with `start: {{from: {shot.id}, at: last}}`",
+            f"({float(Fraction(longest) / facts.fps):.3g}s); {_how_to_shorten(shot, facts)}",
+            *rests_on,
         )
+
+
+def _how_to_shorten(shot: Shot, facts: Facts) -> str:
+    """What to do about a shot that is longer than its model's longest clip."""
+    if not facts.image_to_video:
+        return "shorten the shot, make two of it with a cut between them, or name a model that can start from a picture"
+    continued = "" if shot.end is not None else "write `extend: true`, "
+    return (
+        f"shorten the shot, {continued}or make two of it: the second with "
+        f"`start: {{from: {shot.id}, at: last}}`"
+    )
 
 
 def _native(frames: int, film: Film, facts: Facts) -> int:
@@ -298,6 +332,9 @@ def _refuse_length(
         (*path, "lasts"),
         f"{called} renders clips of {facts.frame_step}k+{facts.first} frames at {written_rate(facts.fps)} fps, and in "
         f"{shot.lasts}f the shot would not come to the picture that it ends with{hint}",
+        FPS,
+        ("handles",),
+        (*path, "start"),
     )
 
 

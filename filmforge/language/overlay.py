@@ -26,7 +26,7 @@ from filmforge.language.models import Cache, Model, ModelLora, Upscale
 from filmforge.language.nearest import did_you_mean, keys_meant, nearest
 from filmforge.language.part import Part
 from filmforge.language.reading import Path
-from filmforge.language.shape import is_text, items_of, keys_of, part_in
+from filmforge.language.shape import annotation_within, is_text, items_of, keys_of, part_in
 from filmforge.language.source import Source, plain
 
 Origins = dict[Path, Path]
@@ -50,8 +50,14 @@ _SHORT: dict[type[Part], str] = {
 }
 
 
-def merged(base: Any, over: Any, path: Path, origin: Path, origins: Origins) -> Any:
-    """`over` laid over `base`: mappings merged key by key, all else replaced. `origins` is added to."""
+def merged(base: Any, over: Any, path: Path, origin: Path, origins: Origins, annotation: Any = Film) -> Any:
+    """`over` laid over `base`: mappings merged key by key, all else replaced. `origins` is added to.
+
+    Keys over plain text are laid over the part that the text stands for; plain text replaces a whole part.
+    `annotation` is what may stand at `path` in a film.
+    """
+    if isinstance(base, str) and isinstance(over, dict):
+        base = _written_out(base, over, annotation)
     if not (isinstance(base, dict) and isinstance(over, dict)):
         origins[path] = origin
         return over
@@ -59,11 +65,22 @@ def merged(base: Any, over: Any, path: Path, origin: Path, origins: Origins) -> 
     for key, value in over.items():
         here, there = (*path, key), (*origin, key)
         if key in base:
-            result[key] = merged(base[key], value, here, there, origins)
+            inner = annotation_within(annotation, key, base)
+            result[key] = merged(base[key], value, here, there, origins, inner)
         else:
             origins[here] = there
             result[key] = value
     return result
+
+
+def _written_out(base: str, over: dict[str, Any], annotation: Any) -> Any:
+    """The part that plain text stands for, where `over` has keys of that part; else the text."""
+    part = part_in(annotation, base)
+    if part is None or part not in _SHORT:
+        return base
+    # A LoRA is a file or a training: settings of a training take the place of a file.
+    same = part_in(annotation, over) is part or over.keys() <= keys_of(part).keys()
+    return {_SHORT[part]: base} if same else base
 
 
 def origin_of(path: Path, origins: Origins) -> Path | None:

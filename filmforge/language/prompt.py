@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from filmforge.language.film import Character, Film, Scene, Shot
 
@@ -34,9 +34,10 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A character's name within a prompt, as written between braces."""
+    """A character's name within a prompt, as written between braces; `at` is where the first of these stands."""
 
     id: str
+    at: int = field(default=0, compare=False)
 
 
 def pieces(prompt: str) -> list[str | Name]:
@@ -49,7 +50,7 @@ def pieces(prompt: str) -> list[str | Name]:
         if mark[0] in ("{{", "}}"):
             found.append(mark[0][0])
         elif mark[1] is not None:
-            found.append(Name(mark[1].strip()))
+            found.append(Name(mark[1].strip(), mark.start()))
         else:
             raise ValueError("a { is not closed; write {mira} for a character, or {{ for a brace")
     found.append(prompt[at:])

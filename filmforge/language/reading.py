@@ -19,12 +19,12 @@ class Reading:
 
     def __init__(self, fps: Fraction, as_written: Callable[[Path], str | None] = lambda path: None) -> None:
         self.fps, self.as_written = fps, as_written
-        self.found: list[tuple[Path, str]] = []
+        self.found: list[tuple[Path, str, int | None]] = []
         self._suggested = 0
 
-    def fail(self, path: Path, message: str) -> None:
-        """Report that the value at `path` is wrong."""
-        self.found.append((path, message))
+    def fail(self, path: Path, message: str, at: int | None = None) -> None:
+        """Report that the value at `path` is wrong; `at` is the place within, where it is a long text."""
+        self.found.append((path, message, at))
 
     def meant(self, word: str, known: Iterable[str]) -> str:
         """`; did you mean 'prompt'?`, or nothing where no known name is near."""

@@ -37,7 +37,8 @@ _TIMECODE = re.compile(r"([0-9]{2,3}):([0-9]{2}):([0-9]{2})([:;.,])([0-9]{2,3})"
 _SIZE = re.compile(r"([1-9][0-9]{0,4})x([1-9][0-9]{0,4})")
 _RATE = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 _LARGEST_SIDE = 16_384
-_FASTEST = 1000
+FASTEST = 1000
+"""The most frames a second that a film has."""
 
 # The rates of NTSC and its kin, by the decimals that people write for them.
 _NTSC = {
@@ -161,8 +162,8 @@ def rate(value: Any) -> Fraction:
         exact = Fraction(int(found[1]), int(found[2]))
     if exact is None:
         raise ValueError(f"{shown(value)} is not a rate; write frames a second, such as 24, 25 or 24000/1001")
-    if not 1 <= exact <= _FASTEST:
-        raise ValueError(f"{value} is not a rate of a film; it goes from 1 to {_FASTEST} frames a second")
+    if not 1 <= exact <= FASTEST:
+        raise ValueError(f"{value} is not a rate of a film; it goes from 1 to {FASTEST} frames a second")
     return exact
 
 

@@ -55,20 +55,20 @@ def annotation_at(path: tuple[Any, ...], data: Any) -> Any | None:
     """What may stand at `path` in the film that `data` describes, or None where nothing may."""
     annotation: Any = Film
     for step in path:
-        part = part_in(annotation, data)
-        inner: Any = None
-        if part is not None and isinstance(step, str):
-            field = keys_of(part).get(step)
-            inner = field.annotation if field is not None else None
-        elif isinstance(step, int):
-            inner = items_of(annotation, tuple)
-        else:
-            inner = items_of(annotation, dict)
-        if inner is None:
+        annotation = annotation_within(annotation, step, data)
+        if annotation is None:
             return None
-        annotation = inner
         data = value_at((step,), data)
     return annotation
+
+
+def annotation_within(annotation: Any, step: str | int, given: Any) -> Any | None:
+    """What may stand at the key or index `step` of `given`, which stands at `annotation`, or None where nothing may."""
+    part = part_in(annotation, given)
+    if part is not None and isinstance(step, str):
+        field = keys_of(part).get(step)
+        return field.annotation if field is not None else None
+    return items_of(annotation, tuple if isinstance(step, int) else dict)
 
 
 def value_at(path: tuple[Any, ...], data: Any) -> Any:

@@ -43,6 +43,8 @@ _MEANT: Final = {
     "comment or line break": "text after | or > begins on the next line",
 }
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufffe\uffff]")
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+"""What YAML takes for the end of a line."""
 
 
 class _TooDeepError(Exception):
@@ -112,9 +114,11 @@ class Source:
             if collecting:
                 gc.enable()
 
-    def problem(self, path: Path, message: str, *, where: str | None = None) -> Problem:
-        """A problem with the value at `path`."""
-        line, column = self.position(path)
+    def problem(
+        self, path: Path, message: str, *, where: str | None = None, at: int | None = None
+    ) -> Problem:
+        """A problem with the value at `path`: with the sign at `at` of its text, where that is given."""
+        line, column = (None if at is None else self._within(path, at)) or self.position(path)
         return Problem(message, self.name, line, column, written(path) if where is None else where)
 
     def position(self, path: Path) -> tuple[int, int]:
@@ -142,6 +146,26 @@ class Source:
         if not self._other_ends:
             return mark.line + 1, mark.column + 1
         return self.text.count("\n", 0, mark.index) + 1, mark.index - self.text.rfind("\n", 0, mark.index)
+
+    def _within(self, path: Path, at: int) -> tuple[int, int] | None:
+        """Line and column of the sign at `at` of the text at `path`, however the text is written.
+
+        None where the file does not show that sign: it may be written as an escape.
+        """
+        node = self.node(path)
+        if not isinstance(node, yaml.ScalarNode):
+            return None
+        start, sign = node.start_mark, node.value[at]
+        # The line that begins a block of text may end in a comment.
+        header = _BREAK.search(self.text, start.index) if node.style in ("|", ">") else None
+        begin = header.end() if header else start.index
+        signs = [i for i in range(begin, node.end_mark.index) if self.text[i] == sign]
+        if len(signs) < node.value.count(sign):
+            return None
+        found = signs[node.value[:at].count(sign)]
+        breaks = [one.end() for one in _BREAK.finditer(self.text, start.index, found)]
+        column = found - breaks[-1] if breaks else start.column + found - start.index
+        return start.line + len(breaks) + 1, column + 1
 
     def node(self, path: Path) -> Any:
         """The YAML node at exactly `path`, or None where there is none."""
@@ -246,10 +270,28 @@ class Source:
         reading = _Data(self)
         data, size = reading.value(self.root)
         if reading.repeated > MOST_REPEATED or size > 20 * MOST_REPEATED:
-            reading.fail(self.root, f"aliases repeat more than {MOST_REPEATED:,} values; write fewer of them")
+            node = self._alias(reading.last_allowed) or self.root
+            reading.fail(node, f"aliases repeat more than {MOST_REPEATED:,} values; write fewer of them")
         if reading.problems:
             raise FilmError(reading.problems)
         return data
+
+    def _alias(self, after: int) -> Any:
+        """The alias of a mapping or list that `after` others stand before; None where there is none.
+
+        Nodes do not tell where their aliases are, so the text is gone through again.
+        """
+        composer = _COMPOSER(self.text)
+        collections: set[str | None] = set()
+        while composer.check_event():
+            event = composer.get_event()
+            if isinstance(event, yaml.AliasEvent):
+                after -= event.anchor in collections
+                if after < 0:
+                    return event
+            elif isinstance(event, yaml.CollectionStartEvent):
+                collections.add(event.anchor)
+        return None
 
 
 class _Data:
@@ -262,6 +304,7 @@ class _Data:
         self.source = source
         self.problems: list[Problem] = []
         self.repeated = 0
+        self.last_allowed = 0  # how many aliases of mappings and lists keep within the limit
         self._made: dict[int, tuple[Any, int]] = {}
         self._open: set[int] = set()
 
@@ -275,8 +318,10 @@ class _Data:
         known = self._made.get(id(node))
         if known is not None:
             self.repeated += known[1]
+            self.last_allowed += self.repeated <= MOST_REPEATED
             return known
         if id(node) in self._open:
+            self.last_allowed += self.repeated <= MOST_REPEATED
             self.fail(node, "this value holds itself through an alias")
             return None, 1
         if node.tag != _COLLECTION:

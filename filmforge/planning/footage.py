@@ -20,7 +20,7 @@ def check_footage(film: Film, about: Surroundings) -> None:
     )
     reading = Reading(film.fps)
     check_cut(Checking(film.model_copy(update={"scenes": scenes}), reading, frozenset()))
-    for path, message in reading.found:
+    for path, message, _ in reading.found:
         about.refuse(path, message)
 
 

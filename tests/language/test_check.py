@@ -106,7 +106,17 @@ class TestShots:
             ),
             (
                 "{id: a, prompt: x, lasts: 9s}",
-                "pocket renders at most 25 (3.12s); shorten the shot, or make two of it",
+                "pocket renders at most 25 (3.12s); shorten the shot, write `extend: true`, or make two of it: "
+                "the second with `start: {from: a, at: last}`",
+            ),
+            (
+                "{id: a, prompt: x, lasts: 60s, model: wan2.2-i2v-a14b, start: {image: a.png}, end: {image: b.png}}",
+                "at most 81 (5.06s); shorten the shot, or make two of it: the second with `start: {from: a, at: last}`",
+            ),
+            (
+                "{id: a, prompt: x, lasts: 60s, model: wan2.2-t2v-a14b}",
+                "wan2.2-t2v-a14b renders at most 81 (5.06s); shorten the shot, make two of it with a cut between them, "
+                "or name a model that can start from a picture",
             ),
             ("{id: a, prompt: x, lasts: 6s, model: hero}", "hero (wan2.2-ti2v-5b) renders at most 121"),
             (
@@ -237,6 +247,16 @@ class TestShots:
             "3s with its handles is"
             in of_shots("{id: a, prompt: x, lasts: 3s}", top="handles: 12f\n" + HEAD)[0]
         )
+
+    def test_an_unknown_name_is_reported_where_it_stands_in_a_long_prompt(self) -> None:
+        """At its own line; once, however often it stands there; and a profile's prompt in the profile."""
+        shot = "      - id: a\n        lasts: 1s\n        prompt: |\n          a boat\n          and {nobody}, {nobody}\n"
+        said = "there is no character called 'nobody'; declare it under `characters`"
+        assert problems(film_with("", shot)) == [f"9:15: scenes[0].shots[0].prompt: {said}"]
+        profile = f"profiles:\n p:\n  scenes:\n   - id: sea\n     shots:\n{shot}"
+        assert problems(film_with(profile), profile="p") == [
+            f"11:15: profiles.p.scenes[0].shots[0].prompt: {said}"
+        ]
 
 
 class TestRings:
@@ -381,7 +401,72 @@ class TestDeclarations:
             "6:5: scenes[1].id: a scene 'sea' is on line 3 already; give this one another id"
         ]
 
-    def test_what_hangs_on_a_broken_value_is_not_reported(self) -> None:
-        """One slip, one message."""
-        assert len(problems(film_with("models: {hero: 7}\nmodel: hero\n"))) == 1
-        assert len(of_shots("{id: a, prompt: 7}", top="")) <= 2
+
+class TestWhatFollows:
+    """One slip, one message: what hangs on a value that could not be read is not reported."""
+
+    @pytest.mark.parametrize(
+        ("top", "where"),
+        [
+            ("characters: {mira: {looks: x, photos: /etc, likeness: 0.5, lora: {rank: 4}}}", "photos"),
+            ("characters: {mira: {looks: x, photos: p, likeness: {a: 1}, retry: 2}}", "likeness"),
+            ("deliver: {main: {file: out/a.mov, codec: ''}}", "codec"),
+            ("models: x\nmodel: hero\nstyles: {a: {lora: {file: {hero: a.safetensors}}}}", "models"),
+            ("models: {Hero: pocket}\nmodel: hero", "models.Hero"),
+            ("models: {hero: 7}\nmodel: hero", "models.hero"),
+            ("styles: storm\nstyle: storm", "styles"),
+            ("models: {a: {use: wan2.2-t2v-a14b, guidance: x, guidance_low: 1}}", "guidance"),
+            ("models: {a: {use: hunyuan-video, version: 2, steps: 1}}", "version"),
+            ("models: {a: {use: wan2.2-ti2v-5b, cache: {kind: x, every: 2}}}", "cache.kind"),
+            ("models: {a: {use: pocket, lora: {file: a.safetensors, hub: 7, revision: x}}}", "hub"),
+        ],
+    )
+    def test_from_the_top_level(self, top: str, where: str) -> None:
+        """Whatever else in the film speaks of the value, or of the name."""
+        (found,) = problems(film_with(f"{top}\n"))
+        assert f"{where}: " in found
+
+    @pytest.mark.parametrize(
+        ("shots", "where"),
+        [
+            (["{id: a, prompt: x, lasts: 1s, takes: [11, true, 13], pick: 12}"], "takes[1]"),
+            (["{id: a, prompt: x, lasts: 1s, takes: [11, true], seed: 12}"], "takes[1]"),
+            (["{id: Wide, prompt: x, lasts: 1s}", "{id: b, prompt: x, lasts: 1s, start: wide}"], "id"),
+            (["{id: Wide, prompt: x, lasts: 1s}", "{id: b, prompt: x, lasts: 1s, start: sea/wide}"], "id"),
+            (["{prompt: x, lasts: 1s}", "{id: b, prompt: x, lasts: 1s, start: wide}"], "id"),
+            (["{id: a, prompt: 7, clip: a.mp4, camera: pan}"], "prompt"),
+            (["{id: a, prompt: x, lasts: 9s, extend: maybe}"], "extend"),
+            (["{id: a, prompt: x, lasts: 9s, model: [hero]}"], "model"),
+        ],
+    )
+    def test_from_a_shot(self, shots: list[str], where: str) -> None:
+        """Neither in that shot, nor in one that refers to it."""
+        (found,) = problems(film_with("", "".join(f"      - {shot}\n" for shot in shots)))
+        assert f"{where}: " in found
+
+    @pytest.mark.parametrize("fps", ["59.94", "fast"])
+    def test_from_the_rate(self, fps: str) -> None:
+        """Neither of a time, nor of two that cannot be compared."""
+        shots = (
+            "      - {id: a, prompt: x, lasts: '00:00:01:59'}\n"
+            "      - {id: b, clip: b.mp4, lasts: 36f, trim: {from: 1s, to: 2s}, join: {dissolve: 1s}}\n"
+            "      - {id: c, title: x, lasts: 30f, says: {narrator: {text: Hi, at: 1s}}, join: {wipe: 1s}}\n"
+            "      - {id: d, prompt: x, lasts: 1s, start: {from: c, at: 1s}}\n"
+        )
+        (found,) = problems(film_with(f"fps: {fps}\n", shots))
+        assert found.startswith("2:1: fps: ")
+
+    def test_what_stands_by_itself_is_reported(self) -> None:
+        """A name that is declared nowhere, beside values that are wrong for reasons of their own."""
+        text = film_with(
+            "models: {hero: {use: pocket, steps: 0}}\nmodel: heroo\nfps: fast\n",
+            "      - {id: a, prompt: x, lasts: 4x, start: wide}\n      - {id: b, prompt: x, lasts: 1s, seed: -1}\n",
+        )
+        assert [problem.split(": ")[1] for problem in problems(text)] == [
+            "models.hero.steps",
+            "model",
+            "fps",
+            "scenes[0].shots[0].lasts",
+            "scenes[0].shots[0].start.from",
+            "scenes[0].shots[1].seed",
+        ]

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from filmforge.errors import FilmError, MediaError, UsageError
-from filmforge.language.film import Film, LoraFile, LoraTraining, Shot, Size, Sound
+from filmforge.language.film import Delivery, Film, LoraFile, LoraTraining, Shot, Size, Sound
 from filmforge.language.load import load, load_text, load_with_source, parsed
+from filmforge.language.models import Cache, Model, ModelLora, Upscale
 from filmforge.language.part import Part
 from filmforge.language.shape import keys_of
 from filmforge.language.source import written
@@ -276,6 +278,97 @@ class TestProfiles:
         """What the profile does not name stays."""
         film = read(film_with(self.TOP), profile="fast")
         assert (film.models["hero"].steps, film.models["hero"].use, film.seed) == (2, "pocket", 5)
+
+    @pytest.mark.parametrize(
+        ("base", "over", "value"),
+        [
+            (
+                "styles: {x: heavy rain}",
+                "styles: {x: {negative: text}}",
+                lambda film: (film.styles["x"].prompt, film.styles["x"].negative) == ("heavy rain", "text"),
+            ),
+            (
+                "characters: {x: an old man}",
+                "characters: {x: {trigger: otto}}",
+                lambda film: (
+                    (film.characters["x"].looks, film.characters["x"].trigger) == ("an old man", "otto")
+                ),
+            ),
+            (
+                "models: {x: pocket}",
+                "models: {x: {steps: 3}}",
+                lambda film: (film.models["x"].use, film.models["x"].steps) == ("pocket", 3),
+            ),
+            (
+                "models: {x: {use: wan2.2-ti2v-5b, cache: taylorseer, lora: a.safetensors}}",
+                "models: {x: {cache: {every: 4}, lora: {weight: 2}}}",
+                lambda film: (
+                    film.models["x"].cache == Cache(kind="taylorseer", every=4)
+                    and film.models["x"].lora == ModelLora(file="a.safetensors", weight=2.0)
+                ),
+            ),
+            (
+                "models: {x: {use: ltx-video, version: 0.9.7-dev, upscale: a/b}}",
+                "models: {x: {upscale: {strength: 0.5}}}",
+                lambda film: film.models["x"].upscale == Upscale(weights="a/b", strength=0.5),
+            ),
+            (
+                "characters: {x: {lora: a.safetensors}}",
+                "characters: {x: {lora: {weight: 0.5}}}",
+                lambda film: film.characters["x"].lora == LoraFile(file="a.safetensors", weight=0.5),
+            ),
+            (
+                "styles: {x: {lora: a.safetensors}}",
+                "styles: {x: {lora: {weight: 0.5}}}",
+                lambda film: film.styles["x"].lora == LoraFile(file="a.safetensors", weight=0.5),
+            ),
+            ("music: s.wav", "music: {gain: -3}", lambda film: film.music == Sound(file="s.wav", gain=-3.0)),
+            (
+                "deliver: {x: a.mp4}",
+                "deliver: {x: {quality: 30}}",
+                lambda film: film.deliver["x"] == Delivery(file="a.mp4", quality=30),
+            ),
+        ],
+    )
+    def test_keys_are_laid_over_what_plain_text_stands_for(
+        self, base: str, over: str, value: Callable[[Film], bool]
+    ) -> None:
+        """What the text says stays, and nothing is said against it, whether the profile is chosen or not."""
+        text = film_with(f"{base}\nprofiles: {{look: {{{over}}}}}\n")
+        assert problems(text) == []
+        assert value(read(text, profile="look"))
+
+    def test_plain_text_replaces_a_whole_part(self) -> None:
+        """Settings that were made for one model, or one piece of music, are not carried over to another."""
+        film = read(
+            film_with(
+                "models: {hero: {use: pocket, steps: 9}}\nmusic: {file: s.wav, gain: -3}\n"
+                "profiles: {other: {models: {hero: animatic}, music: o.wav}}\n"
+            ),
+            profile="other",
+        )
+        assert film.models["hero"] == Model(use="animatic")
+        assert film.music == Sound(file="o.wav")
+
+    def test_a_training_replaces_a_file(self) -> None:
+        """A LoRA is one or the other: settings of a training are not laid over a file."""
+        film = read(
+            film_with(
+                "characters: {mira: {photos: p, lora: a.safetensors}}\n"
+                "profiles: {own: {characters: {mira: {lora: {rank: 4, weight: 0.5}}}}}\n"
+            ),
+            profile="own",
+        )
+        assert film.characters["mira"].lora == LoraTraining(rank=4, weight=0.5)
+
+    @pytest.mark.parametrize("profile", [None, "look"])
+    def test_problems_over_plain_text_stand_where_they_were_written(self, profile: str | None) -> None:
+        """What the profile says in the profile, and what the text says at the text."""
+        text = film_with("models:\n  x: pokcet\nprofiles:\n  look:\n    models: {x: {steps: 0}}\n")
+        assert [problem.partition(";")[0][:40] for problem in problems(text, profile=profile)] == [
+            "3:3: models.x.use: 'pokcet' is not one of pocket"[:40],
+            "6:18: profiles.look.models.x.steps: 0 is out of range"[:40],
+        ]
 
     def test_lists_are_replaced(self) -> None:
         """A profile with scenes has those scenes only."""

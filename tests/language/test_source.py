@@ -119,6 +119,11 @@ class TestRefused:
         assert "aliases repeat more than" in said(text)
         assert time.perf_counter() - began < 0.5
 
+    def test_too_many_values_are_reported_at_the_alias(self) -> None:
+        """At the first that goes too far, and not at another, nor at what it repeats."""
+        text = f"w: &w word\nb: &b [*w{', x' * 70_000}]\nc: [*b, *w, *b]\nd:\n  - *w\n  - *b\ne: *b\n"
+        assert said(text).startswith("f:6:5: aliases repeat more than 200,000 values")
+
     def test_an_alias_is_allowed(self) -> None:
         """A value may be used again by an alias."""
         assert Source("f", "a: &x {b: [1]}\nc: *x").data == {"a": {"b": [1]}, "c": {"b": [1]}}
@@ -145,6 +150,28 @@ class TestPosition:
     def test_a_path(self, path: tuple[str | int, ...], place: tuple[int, int]) -> None:
         """What is not there has the place of what would hold it."""
         assert Source("f", self.TEXT).position(path) == place
+
+    @pytest.mark.parametrize(
+        ("text", "at"),
+        [
+            ("prompt: a {b}", (1, 11)),
+            ("prompt: 'it''s {b}'", (1, 16)),
+            ('prompt: "a\\n{b}"', (1, 13)),
+            ("prompt: a\n  boat {b}", (2, 8)),
+            ("prompt: 'a\n\n  boat {b}'", (3, 8)),
+            ("prompt: |\n  a\n\n  boat {b}\n# {c}\n", (4, 8)),
+            ("prompt: |- # {c}\n  a {b}", (2, 5)),
+            ("prompt: >2\n   a\r\n  boat {b}", (3, 8)),
+            ("prompt: {text: 'a {b}'}", (1, 1)),
+            ('prompt: "a \\x7bb}"', (1, 1)),
+        ],
+    )
+    def test_of_a_sign_within_a_text(self, text: str, at: tuple[int, int]) -> None:
+        """However the text is written; the key's, where the sign is not in the file as such."""
+        source = Source("f", text)
+        value = source.data["prompt"]
+        problem = source.problem(("prompt",), "", at=value.index("{") if isinstance(value, str) else 0)
+        assert (problem.line, problem.column) == at
 
 
 class TestReadText:
