@@ -111,9 +111,11 @@ def _check_replaced(
     around: dict[_Identity, tuple[_Target, str]] = {}
     for target in targets:
         for file in target.files:
-            if found := _identity(folder, file):
+            if found := _identity(
+                folder, os.path.realpath(folder / file)
+            ):  # also `new/..`: a build makes `new`
                 there.setdefault(found, (target, file))
-        if found := _identity(folder, str(FilePath(target.files[0]).parent)):
+        if found := _identity(folder, os.path.realpath((folder / target.files[0]).parent)):
             around.setdefault(found, (target, target.files[0]))
     for named in (*files_of(checking.film), Named((), film_file.name, "text")):
         if named.sort == "output" or checking.doubtful(named.path):

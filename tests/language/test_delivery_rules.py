@@ -36,7 +36,9 @@ def folder(tmp_path: Path) -> Path:
 class TestWhatTheFilmReads:
     """No delivery replaces it: the filmmaker's own file would be lost."""
 
-    @pytest.mark.parametrize("file", ["g.mp4", "./g.mp4", "s/../g.mp4", "link.mp4", "here/g.mp4"])
+    @pytest.mark.parametrize(
+        "file", ["g.mp4", "./g.mp4", "s/../g.mp4", "link.mp4", "here/g.mp4", "new/../g.mp4"]
+    )
     def test_footage(self, folder: Path, file: str) -> None:
         """However the path is written, and through links; said where the delivery stands."""
         (folder / "s").mkdir()
