@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from filmforge.cli.options import film_options, json_option, print_json, required_film
+
+if TYPE_CHECKING:
+    from filmforge.language.file_rules import Media
 
 
 @click.command()
@@ -25,7 +29,7 @@ def check(
 
     path = film_file(film)
     try:
-        loaded = load(path, profile=profile, overrides=overrides, check_image=_decoded)
+        loaded = load(path, profile=profile, overrides=overrides, look_into=_media)
     except FilmError as error:
         if not as_json:
             raise
@@ -52,7 +56,8 @@ def check(
     click.echo(f"{path}: {shots} shots in {len(loaded.scenes)} scenes, no errors")
 
 
-def _decoded(path: Path) -> object:
-    from filmforge.editing.picture_check import check_image
+def _media(path: Path) -> Media:
+    from filmforge.editing.probe import glance
+    from filmforge.language.file_rules import Media
 
-    return check_image(path)
+    return Media(*glance(path))

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from filmforge.language.checking import Checking
 from filmforge.language.cut_rules import check_cut
 from filmforge.language.delivered import written_for
-from filmforge.language.file_rules import check_files
+from filmforge.language.file_rules import Media, check_files
 from filmforge.language.film import End, Film, LoraFile, LoraTraining, Scene, Shot, Start
 from filmforge.language.model_rules import check_lengths, check_models
 from filmforge.language.models import FAMILIES
@@ -49,7 +49,7 @@ def check(
     *,
     line_of: Callable[[Path], int] = lambda path: 0,
     folder: FilePath | None = None,
-    check_image: Callable[[FilePath], object] | None = None,
+    look_into: Callable[[FilePath], Media] | None = None,
 ) -> None:
     """Report to `reading` all that is wrong between the parts of `film`, and with the files it names.
 
@@ -66,7 +66,7 @@ def check(
     check_models(checking)
     check_lengths(checking, rendered)
     if folder is not None:
-        check_files(checking, folder, check_image)
+        check_files(checking, folder, look_into)
 
 
 def check_declarations(film: Film, reading: Reading, broken: Set[Path]) -> None:

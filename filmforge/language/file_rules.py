@@ -34,6 +34,7 @@ _WANTED: dict[Sort, str] = {
     "photos": "a folder of images",
     "output": "a file to write",
 }
+_KINDS: dict[Sort, str] = {"image": "image", "footage": "video", "sound": "audio", "lut": "grade"}
 
 
 class Named(NamedTuple):
@@ -44,18 +45,33 @@ class Named(NamedTuple):
     sort: Sort
 
 
+class Media(NamedTuple):
+    """What a media file or a colour table is, and whether there is sound in it."""
+
+    kind: Literal["image", "video", "audio", "grade"]
+    sound: bool
+
+
+def unfit(file: str, sort: Sort, media: Media) -> str:
+    """Why `file` does not serve as a picture, footage, sound or colour table; nothing where it does, or is to be something else."""
+    if sort == "sound":
+        return "" if media.sound else f"{file} has no sound in it; name another file, or remove it"
+    if _KINDS.get(sort, media.kind) == media.kind:
+        return ""
+    found = next(one for one, kind in _KINDS.items() if kind == media.kind)
+    return f"{file} is {_WANTED[found]} where {_WANTED[sort]} is wanted"
+
+
 class _FileError(Exception):
     """What is wrong with a file."""
 
 
-def check_files(
-    checking: Checking, folder: FilePath, check_image: Callable[[FilePath], object] | None
-) -> None:
+def check_files(checking: Checking, folder: FilePath, look_into: Callable[[FilePath], Media] | None) -> None:
     """Report files that are missing, outside `folder`, or not what they should be.
 
-    `check_image` decodes a picture in full and raises FilmforgeError; else only its first bytes are read.
+    `look_into` says what a media file is and raises FilmforgeError; without it only its first bytes are read.
     """
-    looking = _Looking(folder, check_image)
+    looking = _Looking(folder, look_into)
     for named in files_of(checking.film):
         if checking.doubtful(named.path) or checking.doubtful((*named.path[:3], "hub")):
             continue
@@ -64,6 +80,11 @@ def check_files(
             wrong += of_the_hub(named.file, "lora", ".safetensors")
         if wrong:
             checking.fail(named.path, wrong)
+    for path, _, shot in checking.shots():
+        if shot.clip is not None and shot.sound == "keep" and not checking.doubtful((*path, "clip")):
+            readable = not looking.at(shot.clip, "footage")
+            if readable and (wrong := looking.at(shot.clip, "sound")):
+                checking.fail((*path, "sound"), wrong)
 
 
 def files_of(film: Film) -> Iterable[Named]:
@@ -129,10 +150,11 @@ def _sound_files(path: Path, sound: Sound | None) -> Iterable[Named]:
 class _Looking:
     """Looks at each file once, however many shots name it."""
 
-    def __init__(self, folder: FilePath, check_image: Callable[[FilePath], object] | None) -> None:
+    def __init__(self, folder: FilePath, look_into: Callable[[FilePath], Media] | None) -> None:
         self._folder = folder
         self._root = os.path.realpath(folder)
-        self._check_image = check_image
+        self._look_into = look_into
+        self._media: dict[FilePath, Media] = {}
         self._seen: dict[tuple[str, Sort], str] = {}
 
     def at(self, file: str, sort: Sort) -> str:
@@ -170,6 +192,8 @@ class _Looking:
         if not path.is_file():
             raise _FileError(f"{shown(file)} is neither a file nor a folder")
         self._look_at_file(path, file, sort)
+        if path in self._media and (wrong := unfit(file, sort, self._media[path])):
+            raise _FileError(wrong)
 
     def _stay_inside(self, file: str) -> None:
         real = os.path.realpath(self._folder / file)
@@ -219,6 +243,7 @@ class _Looking:
         elif sort in ("footage", "sound"):
             if _is_text(head):
                 raise _FileError(f"{shown(file)} is text, not {_WANTED[sort]}")
+            self._look_at_media(path, file)
         elif sort == "lut":
             if path.suffix.lower() != ".cube" or not _is_text(head):
                 raise _FileError(f"{shown(file)} is not a .cube file, which is how a colour grade is written")
@@ -232,9 +257,12 @@ class _Looking:
         if not is_picture:
             what = "is text" if _is_text(head) else "holds something else"
             raise _FileError(f"{shown(file)} is not a picture: it {what}; a PNG, JPEG or WebP file is wanted")
-        if self._check_image is not None:
+        self._look_at_media(path, file)
+
+    def _look_at_media(self, path: FilePath, file: str) -> None:
+        if self._look_into is not None and path not in self._media:
             try:
-                self._check_image(path)
+                self._media[path] = self._look_into(path)
             except FilmforgeError as error:
                 raise _FileError(" ".join(str(error).replace(str(path), file).split())) from None
 

@@ -18,6 +18,7 @@ from filmforge.language import scalars
 from filmforge.language.check import check, check_declarations
 from filmforge.language.checking import Checking
 from filmforge.language.delivery_rules import check_deliveries
+from filmforge.language.file_rules import Media
 from filmforge.language.film import Film
 from filmforge.language.mend import mended
 from filmforge.language.overlay import (
@@ -32,8 +33,8 @@ from filmforge.language.reading import Path, Reading
 from filmforge.language.source import Source, read_text, written
 from filmforge.language.wording import places, report
 
-CheckImage = Callable[[FilePath], object]
-"""Decodes an image in full; raises FilmforgeError where it cannot."""
+LookInto = Callable[[FilePath], Media]
+"""Says what a media file is; raises FilmforgeError where it cannot be read."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,13 +62,13 @@ def load(
     *,
     profile: str | None = None,
     overrides: Sequence[str] = (),
-    check_image: CheckImage | None = None,
+    look_into: LookInto | None = None,
 ) -> Film:
     """The film in the file at `path`, checked, with `profile` and `overrides` (`key.path=value`) over it.
 
     Raises FilmError with every problem of the file; UsageError for a profile or override that does not fit.
     """
-    return load_with_source(path, profile=profile, overrides=overrides, check_image=check_image).film
+    return load_with_source(path, profile=profile, overrides=overrides, look_into=look_into).film
 
 
 def load_with_source(
@@ -75,13 +76,13 @@ def load_with_source(
     *,
     profile: str | None = None,
     overrides: Sequence[str] = (),
-    check_image: CheckImage | None = None,
+    look_into: LookInto | None = None,
 ) -> Loaded:
     """As `load`, with the positions of what was loaded."""
     file = FilePath(path)
     text = read_text(file, str(path))
     return load_text(
-        text, str(path), folder=file.parent, profile=profile, overrides=overrides, check_image=check_image
+        text, str(path), folder=file.parent, profile=profile, overrides=overrides, look_into=look_into
     )
 
 
@@ -92,7 +93,7 @@ def load_text(
     folder: FilePath | None = None,
     profile: str | None = None,
     overrides: Sequence[str] = (),
-    check_image: CheckImage | None = None,
+    look_into: LookInto | None = None,
 ) -> Loaded:
     """As `load_with_source`, of a film that is not in a file: one of an earlier revision, for instance.
 
@@ -101,7 +102,7 @@ def load_text(
     collecting = gc.isenabled()
     gc.disable()  # hundreds of thousands of values are made, and none is garbage
     try:
-        return _load(text, name, folder, profile, overrides, check_image)
+        return _load(text, name, folder, profile, overrides, look_into)
     finally:
         if collecting:
             gc.enable()
@@ -113,7 +114,7 @@ def _load(
     folder: FilePath | None,
     profile: str | None,
     overrides: Sequence[str],
-    check_image: CheckImage | None,
+    look_into: LookInto | None,
 ) -> Loaded:
     source = Source(name, text)
     data = source.data
@@ -145,7 +146,7 @@ def _load(
             broken,
             line_of=line_of,
             folder=folder,
-            check_image=check_image,
+            look_into=look_into,
         )
         if file is not None:
             check_deliveries(Checking(film, reading, broken), file, profile, "deliver" in over, line_of)

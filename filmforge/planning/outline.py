@@ -84,14 +84,14 @@ class _Pictures:
         self.rates[name] = film.fps
         if shot.kind == "clip":
             assert shot.clip is not None
-            self.about.seen(shot.clip, "video", (*placed.where, "clip"))
+            self.about.fits(shot.clip, "footage", (*placed.where, "clip"))
             source = self.about.source(shot.clip)
             self._long_enough(placed, frames_of(self.about.length(shot.clip), film.fps))
             self.into.add(Step("plate", f"plate/{name}", {"of": "clip"}, {"clip": source}, name))
             return source
         if shot.kind == "still":
             assert shot.still is not None
-            self.about.seen(shot.still, "image", (*placed.where, "still"))
+            self.about.fits(shot.still, "image", (*placed.where, "still"))
             moves = shot.move != "none"
             params: dict[str, Any] = {
                 "of": "still",
@@ -227,7 +227,7 @@ class _Pictures:
         """The picture that the shot's `key` gives it; the step that takes it from another shot is `name`."""
         film = self.film
         if given.image is not None:
-            self.about.seen(given.image, "image", (*placed.where, key, "image"))
+            self.about.fits(given.image, "image", (*placed.where, key, "image"))
             return self.about.source(given.image)
         assert given.from_ is not None
         other_name = given.from_ if "/" in given.from_ else f"{placed.scene.id}/{given.from_}"
@@ -265,7 +265,7 @@ def _segments(
         if lut:
             if lut not in graded:
                 graded.add(lut)
-                about.seen(lut, "grade", ("styles", style, "lut"))
+                about.fits(lut, "lut", ("styles", style, "lut"))
             inputs[f"{role}.grade"] = about.source(lut)
         return {
             "first": pictures.head(placed.shot) + placed.first + skip,
@@ -327,7 +327,7 @@ def _mix_step(film: Film, about: Surroundings, into: Outline) -> str | None:
     inputs: dict[str, Input] = {}
     tracks = []
     for index, heard in enumerate(timeline.sounds):
-        about.heard(heard.path, heard.where)
+        about.fits(heard.path, "sound", heard.where)
         if heard.length is not None and heard.length <= 0:
             about.refuse(heard.where, f"{heard.path} begins after the shot it belongs to has ended")
         inputs[f"track.{index:03}"] = about.source(heard.path)

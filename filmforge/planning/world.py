@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from filmforge.errors import FilmError, LoraError, MediaError, Problem, WeightsError
+from filmforge.language.file_rules import Media, Sort, model_lora_files, unfit
 from filmforge.language.file_rules import files_of as files_of_film
-from filmforge.language.file_rules import model_lora_files
 from filmforge.language.film import Film
 from filmforge.language.hub_rules import of_the_hub
 from filmforge.language.load import Loaded
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 PHOTOS = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 CLIPS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".gif"})
 _MEDIA = "media"
-_KINDS = {"image": "a picture", "video": "footage", "audio": "a sound file", "grade": "a .cube file"}
 _BROKEN: Mapping[str, Any] = {"kind": "broken", "seconds": "1", "sound": True}
 
 Probe = Callable[[Path], Mapping[str, Any]]
@@ -89,19 +88,14 @@ class World:
         return Source(path, self.read[path])
 
     def length(self, path: str) -> Fraction:
-        """The duration of a media file in seconds; 1 for a picture, which `seen` and `heard` refuse."""
+        """The duration of a media file in seconds; 1 for a picture, which `fits` refuses."""
         return Fraction(str(self._about(path).get("seconds") or 1))
 
-    def seen(self, path: str, kind: str, where: Where) -> None:
-        """Refuse a file that is not a picture (`image`), footage (`video`) or a colour table (`grade`), as is wanted."""
-        found = self._about(path).get("kind")
-        if found not in (kind, "broken"):
-            self.refuse(where, f"{path} is {_KINDS[str(found)]} where {_KINDS[kind]} is wanted")
-
-    def heard(self, path: str, where: Where) -> None:
-        """Refuse a file that is to be heard and has no sound."""
-        if not self._about(path).get("sound"):
-            self.refuse(where, f"{path} has no sound in it; name another file, or remove it")
+    def fits(self, path: str, sort: Sort, where: Where) -> None:
+        """Refuse at `where` a file that is not a picture (`image`), footage a colour table, or has no sound in it, as is wanted there."""
+        about = self._about(path)
+        if about["kind"] != "broken" and (wrong := unfit(path, sort, Media(about["kind"], about["sound"]))):
+            self.refuse(where, wrong)
 
     def photos(self, folder: str) -> list[tuple[Source, str | None]]:
         """The photos and clips of a folder, each with the words of NAME.txt beside it, in order of names."""

@@ -166,6 +166,39 @@ class TestFiles:
         write_clip(self.tmp / "a.mp4", 24, 24)
         self.status(run, write_film, SHOTS % "{id: one, clip: a.mp4, sound: keep}", "a.mp4", "sound")
 
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            (
+                "{id: one, clip: a.mp4, sound: keep}",
+                "2:49: scenes[0].shots[0].sound: a.mp4 has no sound in it",
+            ),
+            ("{id: one, clip: a.png}", "2:36: scenes[0].shots[0].clip: a.png is a picture where footage is"),
+            ("{id: one, clip: s.wav}", "2:36: scenes[0].shots[0].clip: s.wav is a sound file where footage"),
+            ("{id: one, clip: cut.mp4}", "2:36: scenes[0].shots[0].clip: cut.mp4: is not a video or audio"),
+            (CARD + "]}]\nmusic: a.png\n", "3:1: music.file: a.png has no sound in it"),
+        ],
+    )
+    def test_checked_as_planned(self, write_film: WriteFilm, run: Run, text: str, said: str) -> None:
+        """`check` looks into media files, and says of them what `plan` says."""
+        write_clip(self.tmp / "a.mp4", 24, 24)
+        (self.tmp / "cut.mp4").write_bytes((self.tmp / "a.mp4").read_bytes()[:200])
+        write_photo(self.tmp / "a.png", (200, 10, 10))
+        write_sound(self.tmp / "s.wav", 1.0)
+        film = write_film((SHOTS % text).removesuffix("]}]\n") if "]}]" in text else SHOTS % text)
+        checked, planned = run("check", film), run("plan", film)
+        assert (checked.status, planned.status) == (2, 2)
+        assert checked.err == planned.err
+        assert checked.err.startswith(f"{film}:{said}")
+
+    def test_media_that_will_do(self, write_film: WriteFilm, run: Run) -> None:
+        """Footage with sound may be music too, and a picture a still: `check` has nothing to say."""
+        write_clip(self.tmp / "a.mp4", 24, 24, sound=True)
+        write_photo(self.tmp / "a.png", (200, 10, 10))
+        shots = "{id: one, clip: a.mp4, sound: keep}, {id: two, still: a.png, lasts: 4f}"
+        film = write_film("music: a.mp4\n" + SHOTS % shots)
+        assert run("check", film).status == 0
+
     def test_footage_that_is_too_short(self, write_film: WriteFilm, run: Run) -> None:
         """A shot that asks for more than its footage holds is an error that says how much there is."""
         write_clip(self.tmp / "a.mp4", 24, 24)

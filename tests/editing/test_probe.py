@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from filmforge.editing.probe import Media, probe
+from filmforge.editing.probe import Media, glance, probe
 from filmforge.errors import MediaError
 from tests.editing.media import numbered, tone
+from tests.media import write_clip, write_photo, write_sound
 
 NTSC = Fraction(24000, 1001)
 
@@ -137,3 +138,26 @@ class TestRefusals:
         Image.new("RGB", (8, 8)).save(tmp_path / "a001.png")
         with pytest.raises(MediaError, match="No such file"):
             probe(tmp_path / "a%03d.png")
+
+
+class TestGlance:
+    """What the beginning of a file tells, without reading it all."""
+
+    def test_kind_and_sound(self, tmp_path: Path) -> None:
+        """Of footage with and without sound, a sound, and a picture, as `probe` finds it in the whole file."""
+        write_clip(tmp_path / "silent.mp4", 8, 24)
+        write_clip(tmp_path / "heard.mp4", 8, 24, sound=True)
+        write_sound(tmp_path / "s.wav", 0.2)
+        write_photo(tmp_path / "a.png", (200, 0, 0))
+        for path in sorted(tmp_path.iterdir()):
+            whole = probe(path)
+            assert glance(path) == (whole.kind, whole.has_audio)
+
+    def test_cut_off(self, tmp_path: Path) -> None:
+        """A file whose index is missing, and one that never was media, are refused by name."""
+        write_clip(tmp_path / "whole.mp4", 8, 24)
+        (tmp_path / "cut.mp4").write_bytes((tmp_path / "whole.mp4").read_bytes()[:200])
+        (tmp_path / "text.mp4").write_bytes(b"hello")
+        for name in ("cut.mp4", "text.mp4"):
+            with pytest.raises(MediaError, match=name):
+                glance(tmp_path / name)

@@ -475,14 +475,14 @@ class TestLoaded:
         path = ("scenes", 1, "shots", 0, "start", "from")
         assert parsed(written(path)) == path
 
-    def test_an_image_is_decoded_by_whom_the_caller_names(self, example: Path) -> None:
-        """The language itself decodes no image; what is said of one is reported in its place."""
+    def test_media_are_looked_into_by_whom_the_caller_names(self, example: Path) -> None:
+        """The language itself opens no media file; what is said of one is reported in its place."""
 
         def refuse(path: Path) -> None:
             raise MediaError(f"{path} ends in the middle")
 
         with pytest.raises(FilmError) as caught:
-            load(example, check_image=refuse)
+            load(example, look_into=refuse)
         assert "stills/letter.png ends in the middle" in str(caught.value)
 
     def test_a_film_of_thousands_of_shots(self) -> None:
