@@ -271,14 +271,12 @@ def _subjects(made: Outline, names: Sequence[str]) -> frozenset[str]:
 
 
 def _in_the_film(names: Sequence[str], known: Set[str], what: str) -> None:
-    """Raise UsageError, with the nearest name, for the first of `names` that is not `known`."""
+    """Raise UsageError, with the nearest name or those there are, for the first of `names` that is not `known`."""
     for name in names:
         if name not in known:
-            from filmforge.language.nearest import nearest
+            from filmforge.language.nearest import instead
 
-            near = nearest(name, sorted(known))
-            hint = f"; did you mean '{near}'?" if near else ""
-            raise UsageError(f"there is no {what} '{name}' in the film{hint}")
+            raise UsageError(f"there is no {what} '{name}' in the film{instead(name, sorted(known))}")
 
 
 def closure(steps: Mapping[str, Step], wanted: Iterable[str]) -> list[Step]:

@@ -27,6 +27,7 @@ _SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
 """What other tools, and filmmakers, call what has a key of another name here. The part decides which it is."""
 _LONGEST = 60
 _MOST = 400
+_MOST_LISTED = 12
 
 
 def keys_meant(word: str, known: Collection[str]) -> list[str]:
@@ -58,3 +59,12 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
     found = get_close_matches(word.lower(), alike, n=1, cutoff=0.6)
     return found[0] if found else None
+
+
+def instead(word: str, known: Collection[str], there_are: str = "there are") -> str:
+    """`; did you mean 'wide'?`, or where no known name is near, the first of them; nothing where there is none."""
+    near = nearest(word, known)
+    if near:
+        return f"; did you mean '{near}'?"
+    listed = ", ".join(list(known)[:_MOST_LISTED]) + (", ..." if len(known) > _MOST_LISTED else "")
+    return f"; {there_are} {listed}" if known else ""

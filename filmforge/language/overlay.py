@@ -23,7 +23,7 @@ from filmforge.language.film import (
     Title,
 )
 from filmforge.language.models import Cache, Model, ModelLora, Upscale
-from filmforge.language.nearest import did_you_mean, keys_meant, nearest
+from filmforge.language.nearest import did_you_mean, instead, keys_meant, nearest
 from filmforge.language.part import Part
 from filmforge.language.reading import Path
 from filmforge.language.shape import annotation_within, is_text, items_of, keys_of, part_in
@@ -97,7 +97,8 @@ def profile_named(data: dict[str, Any], name: str) -> dict[str, Any]:
     profiles = data.get("profiles")
     known = list(profiles) if isinstance(profiles, dict) else []
     if name not in known:
-        raise UsageError(f"the film has no profile called '{name}'{_instead(name, known, 'it has')}")
+        there_are = instead(name, known, "it has") or "; it has none, so leave `--profile` out"
+        raise UsageError(f"the film has no profile called '{name}'{there_are}")
     over = profiles[name] if isinstance(profiles, dict) else None
     return over if isinstance(over, dict) else {}
 
@@ -191,16 +192,8 @@ def _value(text: str, annotation: Any, override: str) -> Any:
 
 def _nowhere(override: str, path: Iterable[str | int], step: str, known: list[str]) -> UsageError:
     place = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in path).lstrip(".") or "the film"
-    instead = did_you_mean(keys_meant(step, known)) or _instead(step, known, "there are")
-    return UsageError(f"--set {override}: {place} has no '{step}'{instead}")
-
-
-def _instead(word: str, known: list[str], there_are: str) -> str:
-    near = nearest(word, known)
-    if near:
-        return f"; did you mean '{near}'?"
-    shown = ", ".join(known[:40]) + (", ..." if len(known) > 40 else "")
-    return f"; {there_are} {shown}" if known else ""
+    hint = did_you_mean(keys_meant(step, known)) or instead(step, known, "there are")
+    return UsageError(f"--set {override}: {place} has no '{step}'{hint}")
 
 
 def touched_by(data: dict[str, Any], name: str, over: dict[str, Any]) -> tuple[dict[str, Any], Origins]:

@@ -92,7 +92,7 @@ class World:
         return Fraction(str(self._about(path).get("seconds") or 1))
 
     def fits(self, path: str, sort: Sort, where: Where) -> None:
-        """Refuse at `where` a file that is not a picture (`image`), footage a colour table, or has no sound in it, as is wanted there."""
+        """Refuse at `where` a file that is not a picture, footage or colour table, or has no sound, as is wanted there."""
         about = self._about(path)
         if about["kind"] != "broken" and (wrong := unfit(path, sort, Media(about["kind"], about["sound"]))):
             self.refuse(where, wrong)

@@ -296,12 +296,23 @@ class TestCommands:
         assert "build" in ended.err
 
     @pytest.mark.parametrize(
-        "arguments",
-        [("--profile", "draft"), ("--only", "a/tow"), ("--set", "titel=x"), ("--on", "ray://x:1")],
+        ("arguments", "said"),
+        [
+            (("--profile", "draft"), "no profile called 'draft'; it has none"),
+            (("--only", "a/oen"), "no shot or scene 'a/oen' in the film; did you mean 'a/one'?"),
+            (("--only", "zz"), "no shot or scene 'zz' in the film; there are a, a/one"),
+            (("--refresh", "zz"), "no shot, scene or LoRA 'zz' in the film; there are a, a/one"),
+            (("--set", "titel=x"), "did you mean 'title'?"),
+            (("--on", "ray://x:1"), "only this machine"),
+        ],
     )
-    def test_unknown_words(self, write_film: WriteFilm, run: Run, arguments: tuple[str, ...]) -> None:
-        """A profile, shot or key that is not in the film is an error of the command."""
-        assert run("build", write_film(SHOTS % CARD), *arguments).status == 2
+    def test_unknown_words(
+        self, write_film: WriteFilm, run: Run, arguments: tuple[str, ...], said: str
+    ) -> None:
+        """A profile, shot or key that is not in the film is an error of the command, which names those that are."""
+        ended = run("build", write_film(SHOTS % CARD), *arguments)
+        assert ended.status == 2
+        assert said in ended.err
 
     def test_no_such_family(self, run: Run) -> None:
         """`models` of a family that there is not names those there are."""

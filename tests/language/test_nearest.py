@@ -4,7 +4,7 @@ import pytest
 
 from filmforge.language.film import Character, Credits, Film, Line, Scene, Shot, Sound, Start
 from filmforge.language.models import Model
-from filmforge.language.nearest import did_you_mean, keys_meant, nearest
+from filmforge.language.nearest import did_you_mean, instead, keys_meant, nearest
 from filmforge.language.part import Part
 from filmforge.language.shape import keys_of
 
@@ -72,3 +72,11 @@ def test_several_are_offered_in_one_question() -> None:
     assert did_you_mean([]) == ""
     assert did_you_mean(["a"]) == "; did you mean 'a'?"
     assert did_you_mean(["a", "b", "c"]) == "; did you mean 'a', 'b' or 'c'?"
+
+
+def test_where_nothing_is_near_the_known_ones_are_named() -> None:
+    """As many as one reads; and nothing is said where there is none."""
+    assert instead("oen", ["one", "two"]) == "; did you mean 'one'?"
+    assert instead("zz", ["one", "two"]) == "; there are one, two"
+    assert instead("zz", [f"s{i}" for i in range(20)], "it has").endswith(", s10, s11, ...")
+    assert instead("zz", []) == ""
