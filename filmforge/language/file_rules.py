@@ -53,7 +53,7 @@ class Media(NamedTuple):
 
 
 def unfit(file: str, sort: Sort, media: Media) -> str:
-    """Why `file` does not serve as a picture, footage, sound or colour table; nothing where it does, or as something else."""
+    """Why `file` does not serve as a picture, footage, sound or colour table; empty where it does, or as something else."""
     if sort == "sound":
         return "" if media.sound else f"{file} has no sound in it; name another file, or remove it"
     if _KINDS.get(sort, media.kind) == media.kind:
