@@ -262,7 +262,7 @@ def _segments(
         inputs[role] = made
         style = film.style_of(placed.scene, placed.shot)
         lut = film.styles[style].lut if style and placed.shot.kind != "title" else None
-        if lut:
+        if style and lut:
             if lut not in graded:
                 graded.add(lut)
                 about.fits(lut, "lut", ("styles", style, "lut"))
