@@ -12,7 +12,7 @@ from pocket.text_model import load_tokenizer, tokenise
 from pocket.vae_model import Z
 from pocket.workplace import WORK
 
-KINDS = ("stills", "clips", "longs", "twins", "kin")
+KINDS = ("stills", "clips", "longs", "twins")
 STRANGERS = (
     0.5  # how often a one-off is taken, beside a kind: nobody can foretell it, and its errors are the largest
 )
@@ -71,13 +71,13 @@ class Archive:
         wording = [int(rng.integers(self.ids[kind][i].shape[0])) for i in picks]
         return self._picked(kind, picks, wording, length)
 
-    def take_pairs(self, kind: str, rng: np.random.Generator, n: int, length: int) -> Batch:
-        """Twins or kin, two by two, in the same words but for left and right, or for who is seen."""
+    def take_twins(self, rng: np.random.Generator, n: int, length: int) -> Batch:
+        """Two by two, in the same words but for left and right."""
         self.refresh()
-        pairs = [int(i) for i in rng.integers(len(self.latents[kind]) // 2, size=n // 2)]
+        pairs = [int(i) for i in rng.integers(len(self.latents["twins"]) // 2, size=n // 2)]
         picks = [2 * i + side for i in pairs for side in (0, 1)]
-        words = rng.integers(self.ids[kind][0].shape[0], size=n // 2)
-        return self._picked(kind, picks, [int(w) for w in words for _ in (0, 1)], length)
+        words = rng.integers(self.ids["twins"][0].shape[0], size=n // 2)
+        return self._picked("twins", picks, [int(w) for w in words for _ in (0, 1)], length)
 
     def _picked(self, kind: str, picks: list[int], wording: list[int], length: int) -> Batch:
         x = torch.stack([self.latents[kind][i][:, :length] for i in picks]).float()

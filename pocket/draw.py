@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 
 from pocket.caption import caption
-from pocket.cast import KINDS, kind_puppet
 from pocket.variety import variety
 from pocket.workplace import WORK
 from pocket.world import Shot, render, sample_shot
@@ -27,7 +26,6 @@ CLIPS_IN_SHARD = 20
 STILLS_IN_SHARD = 100
 CLIP_FRAMES, LONG_FRAMES = 17, 25
 CAPTIONS_PER_CLIP = 6
-PAIRED = ("twins", "kin")
 
 
 def _write(path: Path, frames: np.ndarray) -> None:
@@ -73,32 +71,17 @@ def opposite(shot: Shot) -> Shot | None:
     return replace(shot, players=(replace(player, action=_OPPOSITE[player.action]),))
 
 
-def recast(shot: Shot, rng: np.random.Generator) -> Shot | None:
-    """The same shot with another kind of lead in the same colour; None where two play, or a one-off."""
-    (player, *others) = shot.players
-    if others or player.kind not in KINDS:
-        return None
-    kind = str(rng.choice([kind for kind in KINDS if kind != player.kind]))
-    return replace(shot, players=(replace(player, kind=kind, puppet=kind_puppet(kind, player.puppet.body)),))
-
-
 def shots(kind: str, number: int) -> Iterator[tuple[Shot, int, float]]:
     """What a shard of the world shows: the shot, its frames, and when it starts, in seconds.
 
-    Of twins, each shot with a direction is followed by its opposite; of kin, each by itself with another lead, and
-    half of them walk.
+    Of twins, each shot with a direction is followed by its opposite.
     """
-    rng = np.random.default_rng([{"clips": 1, "stills": 2, "longs": 7, "twins": 8, "kin": 9}[kind], number])
-    if kind in PAIRED:
+    rng = np.random.default_rng([{"clips": 1, "stills": 2, "longs": 7, "twins": 8}[kind], number])
+    if kind == "twins":
         left = CLIPS_IN_SHARD // 2
         while left:
             shot = sample_shot(rng, strangers=0.2)
-            if kind == "twins":
-                other = opposite(shot)
-            elif left % 2 and not shot.players[0].action.startswith("walk"):
-                other = None
-            else:
-                other = recast(shot, rng)
+            other = opposite(shot)
             if other is not None:
                 yield shot, CLIP_FRAMES, 0.0
                 yield other, CLIP_FRAMES, 0.0
@@ -120,8 +103,8 @@ def clips(number: int, kind: str = "clips") -> None:
     drawn, notes = [], []
     for shot, frames, _ in shots(kind, number):
         drawn.append(render(shot, frames))
-        # pairs are told in the same words, but for the one that tells them apart
-        words = len(notes) // 2 if kind in PAIRED else len(notes)
+        # twins are told in the same words, but for the one that tells them apart
+        words = len(notes) // 2 if kind == "twins" else len(notes)
         notes.append(describe(shot, np.random.default_rng([5, number, words]), still=False))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.with_suffix(".json").write_text(json.dumps(notes))
@@ -136,11 +119,6 @@ def longs(number: int) -> None:
 def twins(number: int) -> None:
     """World clips two by two, alike but for left and right: what those two words mean."""
     clips(number, "twins")
-
-
-def kin(number: int) -> None:
-    """World clips two by two, alike but for who is seen: what the words for the kinds mean."""
-    clips(number, "kin")
 
 
 def stills(number: int) -> None:
@@ -182,7 +160,6 @@ def main() -> None:
         "stills": stills,
         "longs": longs,
         "twins": twins,
-        "kin": kin,
         "pictures": pictures,
         "drifts": drifts,
     }[what]

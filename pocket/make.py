@@ -20,7 +20,7 @@ from pocket.text_model import build_tokenizer
 from pocket.workplace import WORK, device
 from pocket.world import sample_shot
 
-SHARDS = {"pictures": 25, "drifts": 8, "stills": 100, "clips": 120, "longs": 20, "twins": 60, "kin": 60}
+SHARDS = {"pictures": 25, "drifts": 8, "stills": 100, "clips": 120, "longs": 20, "twins": 60}
 
 
 def _run(module: str, *arguments: str) -> None:
@@ -54,7 +54,7 @@ def main() -> None:
         _run("pocket.draw", kind, "0", str(count))
     launch("pocket.train_vae", str(minutes * 0.36), workers=workers)
     launch("pocket.train_vae", str(minutes * 0.04), "decoder", workers=workers)
-    for kind in ("stills", "clips", "longs", "twins", "kin"):
+    for kind in ("stills", "clips", "longs", "twins"):
         _run("pocket.prepare", kind, "0", str(SHARDS[kind]))
     _run("pocket.prepare", "statistics")
     launch("pocket.train_transformer", str(minutes * 0.6), workers=workers)

@@ -20,7 +20,6 @@ import numpy as np
 import torch
 
 from pocket.archive import Archive
-from pocket.draw import PAIRED
 from pocket.export import export
 from pocket.muon import muon
 from pocket.pair import RANK, WORKERS, agree, average_gradients, meet
@@ -39,7 +38,7 @@ FIGURES = (
     5.0  # how much more an error counts where a player is: they are a tenth of the picture, and the story
 )
 BATCH = {1: 64, 3: 24, 5: 16, 7: 12}
-TWINS = 0.6  # share of the steps on clips that take them two by two, twins or kin
+TWINS = 0.5  # share of the steps on clips that take them two by two
 BETWEEN = 2.0  # how much what twins' errors differ in counts beside the errors themselves
 LEVEL = (
     0.35  # share of noise levels drawn without the scheduler's shift: with it, few lie where edges are made
@@ -168,14 +167,9 @@ class Plan:
         length = 1 if spare < 0 else 3 if spare < 0.25 else 5 if spare < 0.75 else 7
         if not archive.has("clips") or (length == 7 and not archive.has("longs")):
             length = 1
-        paired = [kind for kind in PAIRED if archive.has(kind)]
-        twins = length in (3, 5) and bool(paired) and self.shared.random() < TWINS
-        n = BATCH[length] // WORKERS
-        if twins:
-            kind = paired[int(self.shared.integers(len(paired)))]
-            x, ids, figures = archive.take_pairs(kind, self.rng, n, length)
-        else:
-            x, ids, figures = archive.take(self.rng, n, length)
+        twins = length in (3, 5) and archive.has("twins") and self.shared.random() < TWINS
+        take = archive.take_twins if twins else archive.take
+        x, ids, figures = take(self.rng, BATCH[length] // WORKERS, length)
         ids[torch.from_numpy(self.rng.random(len(ids)) < EMPTY)] = self.empty
         given = length > 1 and not twins and self.shared.random() < IMAGE_FIRST
         where = device()

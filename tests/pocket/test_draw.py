@@ -1,4 +1,4 @@
-"""Training material: twins differ in left and right alone, kin in who is seen."""
+"""Training material: the same number is the same shard, and twins differ in left and right alone."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ pytest.importorskip(
     "skia", exc_type=ImportError, reason="drawing the world needs skia-python: pip install skia-python"
 )
 
-from pocket.cast import KINDS
-from pocket.draw import describe, opposite, recast, shots
+from pocket.draw import describe, opposite, shots
 from pocket.world import Shot, sample_shot
 
 DIRECTIONS = {"left", "right"}
@@ -48,39 +47,6 @@ def test_twins_come_two_by_two_in_the_same_words() -> None:
             }
             assert differing <= DIRECTIONS
         assert told[0] != told[1]
-
-
-def test_recast_gives_the_part_to_another_kind() -> None:
-    """In the same colour, place and action; a shot of two, or of a one-off, is nobody else's."""
-    found = 0
-    for seed in range(60):
-        rng = np.random.default_rng(seed)
-        shot = sample_shot(rng)
-        other = recast(shot, rng)
-        (lead, *more) = shot.players
-        if more or lead.kind not in KINDS:
-            assert other is None
-            continue
-        assert other is not None
-        (played,) = other.players
-        assert played.kind in KINDS and played.kind != lead.kind and played.puppet != lead.puppet
-        assert played.puppet.body == lead.puppet.body
-        part = replace(played, kind=lead.kind, puppet=lead.puppet)
-        assert replace(other, players=(part,)) == shot
-        found += 1
-    assert found > 10
-
-
-def test_half_of_the_kin_walk() -> None:
-    """Each pair is one shot with two leads; every second pair walks."""
-    drawn = [shot for shot, _, _ in shots("kin", 3)]
-    assert len(drawn) == 20
-    walks = []
-    for one, other in zip(drawn[::2], drawn[1::2], strict=True):
-        assert one.players[0].kind != other.players[0].kind
-        assert replace(other, players=one.players) == one
-        walks.append(one.players[0].action.startswith("walk"))
-    assert all(walks[1::2])
 
 
 def _captions(shot: Shot) -> list[list[str]]:
