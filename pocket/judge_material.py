@@ -98,9 +98,9 @@ def moments(every: int, count: int = MOMENTS) -> Iterator[tuple[np.ndarray, Note
         yield _drawings(shot, every), labels(shot)
 
 
-def exam(count: int = EXAM) -> Iterator[tuple[np.ndarray, Note]]:
-    """Clips of the eight kinds, uint8 (17, 96, 160, 3), and labels."""
-    for number in range(count):
+def exam(count: int = EXAM, every: int = 1) -> Iterator[tuple[np.ndarray, Note]]:
+    """Clips of the eight kinds, uint8 (17, 96, 160, 3), and labels; of ``count`` only the first of each ``every``."""
+    for number in range(0, count, every):
         shot = sample(np.random.default_rng([21, number]), number, 0.0)
         yield render(shot, FRAMES), labels(shot)
 
