@@ -212,6 +212,8 @@ def _check_kind(checking: Checking, path: Path, shot: Shot) -> None:
     if any(checking.doubtful((*path, kind)) for kind in _KINDS):
         return
     given = [kind for kind in _KINDS if getattr(shot, kind) is not None]
+    if not given and checking.misnamed(path, *_KINDS):
+        return
     if len(given) != 1:
         message = "a shot's picture comes from exactly one of prompt, clip, still and title; "
         message += f"this one has {' and '.join(given)}" if given else "this one has none"
@@ -222,7 +224,7 @@ def _check_kind(checking: Checking, path: Path, shot: Shot) -> None:
         if getattr(shot, key) != default:
             wanted = _KINDS[_ONLY_FOR[key]]
             checking.fail((*path, key), f"`{key}` is for {wanted}, and this one is {_KINDS[kind]}; remove it")
-    if shot.lasts is None and kind != "clip":
+    if shot.lasts is None and kind != "clip" and not checking.misnamed(path, "lasts"):
         checking.fail(
             (*path, "lasts"), f"is missing: {_KINDS[kind]} needs to know how long it lasts; write `lasts: 4s`"
         )

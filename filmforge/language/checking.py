@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 
 from filmforge.language.film import Film, Scene, Shot
+from filmforge.language.nearest import keys_meant
 from filmforge.language.reading import Path, Reading
 
 FPS: Path = ("fps",)
@@ -27,6 +28,10 @@ class Checking:
         if not self._broken:
             return False
         return path in self._doubtful or any(path[:end] in self._broken for end in range(1, len(path)))
+
+    def misnamed(self, path: Path, *keys: str) -> bool:
+        """Whether the part at `path` has an unknown key, reported as such, by which one of `keys` may be meant."""
+        return any(one[:-1] == path and keys_meant(str(one[-1]), keys) for one in self._broken)
 
     def fail(self, path: Path, message: str, *rests_on: Path, at: int | None = None) -> None:
         """Report that the value at `path` is wrong, unless that may follow from what is reported already.

@@ -437,6 +437,8 @@ class TestWhatFollows:
             (["{id: a, prompt: 7, clip: a.mp4, camera: pan}"], "prompt"),
             (["{id: a, prompt: x, lasts: 9s, extend: maybe}"], "extend"),
             (["{id: a, prompt: x, lasts: 9s, model: [hero]}"], "model"),
+            (["{id: a, prompt: x, duration: 2s}"], "duration"),
+            (["{id: a, text: a fox, lasts: 2s}"], "text"),
         ],
     )
     def test_from_a_shot(self, shots: list[str], where: str) -> None:
