@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from filmforge.errors import FilmError, LoraError, MediaError, Problem, WeightsError
-from filmforge.language.file_rules import Media, Sort, model_lora_files, unfit
+from filmforge.language.file_rules import CLIPS, PHOTOS, Media, Sort, model_lora_files, unfit
 from filmforge.language.file_rules import files_of as files_of_film
 from filmforge.language.film import Film
 from filmforge.language.hub_rules import of_the_hub
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from filmforge.video_models.checkpoint import Checkpoint
     from filmforge.video_models.lora_file import LoraHeader
 
-PHOTOS = frozenset({".png", ".jpg", ".jpeg", ".webp"})
-CLIPS = frozenset({".mp4", ".mov", ".mkv", ".webm", ".gif"})
 _MEDIA = "media"
 _BROKEN: Mapping[str, Any] = {"kind": "broken", "seconds": "1", "sound": True}
 
@@ -239,8 +237,11 @@ class World:
         self.broken.append(self.loaded.problem(where, message))
 
     def refuse_file(self, path: str, message: str) -> None:
-        """Note something wrong with a file, at every place where the film names it, or the folder of photos it is in."""
-        for where in self._places(path):
+        """Note something wrong with a file, at every place where the film names it, or the folder of photos it is in.
+
+        One that is named nowhere is told of at the film's beginning: no error is lost.
+        """
+        for where in list(self._places(path)) or [()]:
             self.refuse(where, message)
 
     def _places(self, path: str) -> Iterator[Where]:

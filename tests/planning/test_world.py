@@ -153,3 +153,21 @@ class TestMediaFiles:
         )
         (said,) = refused(folder, text)
         assert said.startswith("2:20: characters.mira.photos: mira/one.png")
+
+    def test_a_file_that_is_named_nowhere(self, folder: Path) -> None:
+        """Its error is not lost: it stands at the beginning of the film."""
+        (folder / "film.yaml").write_text(SHOTS + CARD, encoding="utf-8")
+        world = filmforge.plan(filmforge.load(folder / "film.yaml")).world
+        world.refuse_file("elsewhere.png", "elsewhere.png is damaged")
+        (problem,) = world.broken
+        assert (problem.line, problem.column) == (1, 1) and "is damaged" in problem.message
+
+    @pytest.mark.parametrize("written", ["mira/", "./mira", "x/../mira"])
+    def test_a_photo_in_a_folder_however_that_is_written(self, folder: Path, written: str) -> None:
+        """The place is that of the folder."""
+        (folder / "mira").mkdir()
+        (folder / "x").mkdir()
+        (folder / "mira" / "one.png").write_bytes((folder / "a.png").read_bytes()[:-40])
+        text = f"characters:\n  mira: {{looks: x, photos: {written}}}\n" + SHOTS
+        (said,) = refused(folder, text + CARD.replace("title: x", 'prompt: "{mira}"'))
+        assert said.startswith("2:20: characters.mira.photos: ")
