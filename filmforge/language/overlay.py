@@ -24,10 +24,11 @@ from filmforge.language.film import (
 )
 from filmforge.language.models import Cache, Model, ModelLora, Upscale
 from filmforge.language.nearest import did_you_mean, instead, keys_meant, nearest
+from filmforge.language.nodes import plain
 from filmforge.language.part import Part
 from filmforge.language.reading import Path
 from filmforge.language.shape import annotation_within, is_text, items_of, keys_of, part_in
-from filmforge.language.source import Source, plain
+from filmforge.language.source import Source
 
 Origins = dict[Path, Path]
 """Where values came from that were laid over the film: the path in the film, and the path in the file."""

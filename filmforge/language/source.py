@@ -1,7 +1,6 @@
 """A film file as text: a safe subset of YAML 1.2 becomes plain data, and every value keeps its place.
 
-Composed by libyaml where PyYAML has it, else in Python; both give a tree of nodes with marks. The tree is
-kept, and a position is looked up only when there is something to say about it.
+The tree of nodes is kept, and a position is looked up only when there is something to say about it.
 """
 
 from __future__ import annotations
@@ -14,25 +13,14 @@ from typing import Any, Final
 import yaml
 
 from filmforge.errors import FilmError, Problem
+from filmforge.language.nodes import COLLECTION, COMPOSER, DEEPEST, PLAIN, QUOTED, TooDeepError, plain
 from filmforge.language.reading import Path
 from filmforge.language.scalars import shown
 
 MOST_BYTES: Final = 8_000_000
-DEEPEST: Final = 40
 MOST_REPEATED: Final = 200_000
 """How many values aliases may add to a file; more than any film needs, far less than a memory."""
 
-# Private tags, so that whatever else a node carries was written by the author.
-_PLAIN, _QUOTED, _COLLECTION = "plain", "quoted", "collection"
-
-_WORDS: Final = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-}
-_INTEGER = re.compile(r"[-+]?[0-9]{1,40}")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_BASED = re.compile(r"0o[0-7]{1,40}|0x[0-9a-fA-F]{1,40}")
 # What libyaml says of lines that do not fit, by a part of its words.
 _MEANT: Final = {
     "expected ':'": "no ':' follows this word; write `key: value`, and indent a text that goes on",
@@ -45,49 +33,6 @@ _MEANT: Final = {
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufffe\uffff]")
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 """What YAML takes for the end of a line."""
-
-
-class _TooDeepError(Exception):
-    """More levels than a film has; a film file that nests deeper is not one."""
-
-
-class _Tags:
-    """How a composer tags nodes: by how they were written only. What they mean is decided later."""
-
-    depth = 0
-
-    def resolve(self, kind: Any, value: Any, implicit: Any) -> str:
-        if kind is not yaml.ScalarNode:
-            return _COLLECTION
-        return _PLAIN if implicit[0] else _QUOTED
-
-    def descend_resolver(self, parent: Any, index: Any) -> None:
-        self.depth += 1
-        if self.depth > DEEPEST:
-            raise _TooDeepError
-
-    def ascend_resolver(self) -> None:
-        self.depth -= 1
-
-
-class _PythonComposer(
-    _Tags, yaml.reader.Reader, yaml.scanner.Scanner, yaml.parser.Parser, yaml.composer.Composer
-):
-    def __init__(self, text: str) -> None:
-        yaml.reader.Reader.__init__(self, text)
-        yaml.scanner.Scanner.__init__(self)
-        yaml.parser.Parser.__init__(self)
-        yaml.composer.Composer.__init__(self)
-
-
-if yaml.__with_libyaml__:
-
-    class _FastComposer(_Tags, yaml.CSafeLoader):
-        pass
-
-    _COMPOSER: type[Any] = _FastComposer
-else:
-    _COMPOSER = _PythonComposer
 
 
 class Source:
@@ -199,13 +144,13 @@ class Source:
     def _compose(self) -> Any:
         composer = None
         try:
-            composer = _COMPOSER(self.text)
+            composer = COMPOSER(self.text)
             return composer.get_single_node()
         except yaml.MarkedYAMLError as wrong:
             raise FilmError([self._syntax_problem(wrong)]) from None
         except yaml.YAMLError as wrong:
             raise FilmError([Problem(f"not YAML: {_one_line(str(wrong))}", self.name)]) from None
-        except _TooDeepError:
+        except TooDeepError:
             message = f"nested deeper than {DEEPEST} levels, which no film is"
             raise FilmError([Problem(message, self.name, *self._deepest())]) from None
         finally:
@@ -281,7 +226,7 @@ class Source:
 
         Nodes do not tell where their aliases are, so the text is gone through again.
         """
-        composer = _COMPOSER(self.text)
+        composer = COMPOSER(self.text)
         collections: set[str | None] = set()
         while composer.check_event():
             event = composer.get_event()
@@ -324,7 +269,7 @@ class _Data:
             self.last_allowed += self.repeated <= MOST_REPEATED
             self.fail(node, "this value holds itself through an alias")
             return None, 1
-        if node.tag != _COLLECTION:
+        if node.tag != COLLECTION:
             self.fail(node, f"tags are not allowed: remove {_written_tag(node.tag)}")
         self._open.add(id(node))
         made = self.mapping(node) if isinstance(node, yaml.MappingNode) else self.sequence(node)
@@ -334,9 +279,9 @@ class _Data:
 
     def scalar(self, node: Any) -> Any:
         tag, text = node.tag, node.value
-        if tag == _PLAIN:
+        if tag == PLAIN:
             return plain(text)
-        if tag != _QUOTED:
+        if tag != QUOTED:
             self.fail(node, f"tags are not allowed: remove {_written_tag(tag)}")
         return text
 
@@ -358,9 +303,9 @@ class _Data:
                 )
                 continue
             key = key_node.value
-            if key_node.tag not in (_PLAIN, _QUOTED):
+            if key_node.tag not in (PLAIN, QUOTED):
                 self.fail(key_node, f"tags are not allowed: remove {_written_tag(key_node.tag)}")
-            if key == "<<" and key_node.tag == _PLAIN:
+            if key == "<<" and key_node.tag == PLAIN:
                 self.fail(
                     key_node, "YAML 1.2 has no merge key '<<'; write the keys out, or use styles and profiles"
                 )
@@ -376,20 +321,6 @@ class _Data:
                 entries[key], its_size = self.value(value_node)
                 size += its_size
         return entries, size
-
-
-def plain(text: str) -> Any:
-    """What a plain scalar means in the core schema of YAML 1.2, without .inf and .nan: no film needs them."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if text[0] in "0123456789+-.":
-        if _INTEGER.fullmatch(text):
-            return int(text)
-        if _FLOAT.fullmatch(text):
-            return float(text)
-        if _BASED.fullmatch(text):
-            return int(text, 0)
-    return text
 
 
 def written(path: Path) -> str:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from filmforge.errors import FilmError
+from filmforge.language import nodes
 from filmforge.language import source as module
 from filmforge.language.source import Source, read_text
 
@@ -19,7 +20,7 @@ from filmforge.language.source import Source, read_text
 def composer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything here holds for both composers."""
     if request.param == "python":
-        monkeypatch.setattr(module, "_COMPOSER", module._PythonComposer)
+        monkeypatch.setattr(module, "COMPOSER", nodes.PythonComposer)
 
 
 def said(text: str) -> str:
