@@ -151,7 +151,7 @@ def _load(
         if file is not None:
             check_deliveries(Checking(film, reading, broken), file, profile, "deliver" in over, line_of)
     problems = [_placed(source, origins, *found) for found in reading.found]
-    problems += _of_profiles(source, data, profile, origins, film, broken, file)
+    problems += _of_profiles(_Laid(source, data, origins, film, broken), profile, file)
     if problems or one_for_all is None:
         raise FilmError(list(dict.fromkeys(problems)))
     return Loaded(one_for_all, source, profile, origins)
@@ -196,19 +196,23 @@ def _one_model(film: Film) -> Film:
     return film.model_copy(update={"scenes": scenes})
 
 
-def _of_profiles(
-    source: Source,
-    data: dict[str, Any],
-    chosen: str | None,
-    laid: Origins,
-    film: Film | None,
-    broken: Set[Path],
-    file: FilePath | None,
-) -> Iterable[Problem]:
-    """Problems within the profiles that were not asked for, each read over what it touches of `data`.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Laid:
+    """A film's data with all that was laid over it, and the film that they make as far as nothing is broken."""
 
-    `data` is `film` with `laid` over it, as far as it is not `broken`; `file` is the film file, if there is one.
+    source: Source
+    data: dict[str, Any]
+    origins: Origins
+    film: Film | None
+    broken: Set[Path]
+
+
+def _of_profiles(base: _Laid, chosen: str | None, file: FilePath | None) -> Iterable[Problem]:
+    """Problems within the profiles that were not `chosen`, each read over what it touches of `base`.
+
+    `file` is the film file, if there is one.
     """
+    source, data, film = base.source, base.data, base.film
     profiles = data.get("profiles")
     for name, over in profiles.items() if isinstance(profiles, dict) else ():
         if not isinstance(over, dict):
@@ -231,9 +235,10 @@ def _of_profiles(
             whole = its if "scenes" in over else its.model_copy(update={"scenes": film.scenes})
 
             def placed(path: Path, message: str = "", origins: Origins = origins) -> Problem:
-                return _placed(source, origins if origin_of(path, origins) else laid, path, message)
+                own = origin_of(path, origins) is not None
+                return _placed(source, origins if own else base.origins, path, message)
 
-            delivering = Checking(whole, Reading(reading.fps), broken | wrong)
+            delivering = Checking(whole, Reading(reading.fps), base.broken | wrong)
             check_deliveries(delivering, file, name, "deliver" in over, lambda path: placed(path).line)
             yield from (placed(path, message) for path, message, _ in delivering.reading.found)
 

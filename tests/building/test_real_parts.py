@@ -1,13 +1,11 @@
 """The whole path with nothing replaced: real diffusers pipelines on tiny weights, a real LoRA, real FFmpeg, real
-processes that are really killed."""
+processes. (That they may be killed at any moment is shown by `faults/kills.py`.)"""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -106,29 +104,6 @@ class TestWhole:
         assert build(again / "film.yaml")[0] == 0
         assert digests(again / "film.yaml") == undisturbed
 
-    def test_killed_at_any_moment(self, project: Path, undisturbed: dict[str, str], tmp_path: Path) -> None:
-        """`kill -9` of the whole process tree, again and again: what was finished is not made twice, and the film's
-        bytes are those of an undisturbed build."""
-        again = copy_of(project, tmp_path)
-        random.seed(4)
-        finished: set[str] = set()
-        for _ in range(3):
-            process = filmforge("build", again / "film.yaml", "--json")
-            time.sleep(random.uniform(2.0, 14.0))
-            kill_tree(process)
-            out = process.communicate()[0]
-            events = [
-                json.loads(line) for line in out.splitlines() if line.startswith("{") and line.endswith("}")
-            ]
-            ran = {e["step"] for e in events if e["event"] == "step" and e["state"] == "ran"}
-            assert not ran & finished
-            finished |= ran
-        status, events = build(again / "film.yaml")
-        assert status == 0
-        ran = {e["step"] for e in events if e["event"] == "step" and e["state"] == "ran"}
-        assert not ran & finished
-        assert digests(again / "film.yaml") == undisturbed
-
 
 @pytest.mark.slow
 def test_interrupted(project: Path, tmp_path: Path) -> None:
@@ -163,13 +138,3 @@ def copy_of(project: Path, where: Path) -> Path:
             project, where / project.name, ignore=shutil.ignore_patterns(".filmforge", "out", "film.lock")
         )
     )
-
-
-def kill_tree(process: subprocess.Popen[str]) -> None:
-    try:
-        tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
-    for victim in tree:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            victim.kill()

@@ -34,7 +34,6 @@ SOME = (
     "looks, captions made from them",
     "film size",
     "a style's grade",
-    "a model's steps",
 )
 
 
