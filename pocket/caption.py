@@ -224,6 +224,13 @@ def stranger_words(p: Puppet, rng: np.random.Generator) -> str:
     return f"{article} {words}{tail}"
 
 
+def called(kind: str, colour: str) -> str:
+    """The plainest name of a kind in a colour, for prompts that ask for it."""
+    people = {"girl": f"a girl in a {colour} dress", "sailor": f"a sailor in a {colour} coat"}
+    article = "an" if colour[0] in "aeiou" else "a"
+    return people.get(kind, f"{article} {colour} {kind}")
+
+
 def subject_words(player: Player, rng: np.random.Generator) -> str:
     """A noun phrase for the puppet."""
     if player.kind == "stranger":

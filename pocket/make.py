@@ -9,8 +9,10 @@ Every step resumes: what lies in ``.pocket/`` is not made twice.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 
@@ -25,6 +27,19 @@ SHARDS = {"pictures": 25, "drifts": 8, "stills": 100, "clips": 120, "longs": 20,
 
 def _run(module: str, *arguments: str) -> None:
     subprocess.run([sys.executable, "-m", module, *arguments], check=True)
+
+
+def _shared_out(module: str, kind: str, count: int, workers: int) -> None:
+    """Run ``python -m module kind FIRST LAST`` in so many processes of one thread each, every one with its share."""
+    ends = [count * n // workers for n in range(workers + 1)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    running = [
+        subprocess.Popen([sys.executable, "-m", module, kind, str(first), str(last)], env=environment)
+        for first, last in pairwise(ends)
+    ]
+    statuses = [process.wait() for process in running]
+    if any(statuses):
+        raise SystemExit(f"{module} {kind} failed; its last lines say why")
 
 
 def make_tokenizer() -> None:
@@ -45,17 +60,18 @@ def main() -> None:
         "--minutes",
         type=float,
         default=120.0,
-        help="training time in all; two fifths of it for the VAE, a tenth of those for its decoder alone",
+        help="training time in all; two fifths of it for the VAE, a fifth of those for its decoder alone",
     )
     minutes: float = parser.parse_args().minutes
     workers = 1 if device().type == "cuda" else 2
     make_tokenizer()
     for kind, count in SHARDS.items():
-        _run("pocket.draw", kind, "0", str(count))
-    launch("pocket.train_vae", str(minutes * 0.36), workers=workers)
+        _shared_out("pocket.draw", kind, count, os.cpu_count() or 1)
+    launch("pocket.train_vae", str(minutes * 0.32), workers=workers)
     launch("pocket.train_vae", str(minutes * 0.04), "decoder", workers=workers)
+    launch("pocket.train_vae", str(minutes * 0.04), "polish", workers=workers)
     for kind in ("stills", "clips", "longs", "twins"):
-        _run("pocket.prepare", kind, "0", str(SHARDS[kind]))
+        _shared_out("pocket.prepare", kind, SHARDS[kind], workers)
     _run("pocket.prepare", "statistics")
     launch("pocket.train_transformer", str(minutes * 0.6), workers=workers)
     _run("pocket.train_embedder")

@@ -17,7 +17,7 @@ import torch
 from diffusers import AutoencoderKLWan, WanImageToVideoPipeline, WanPipeline
 from PIL import Image
 
-from pocket.caption import ACTION_WORDS, CAMERA_WORDS, LIGHT_WORDS, PLACE_WORDS
+from pocket.caption import ACTION_WORDS, CAMERA_WORDS, LIGHT_WORDS, PLACE_WORDS, called
 from pocket.cast import KINDS
 from pocket.characters import CHARACTERS, photo
 from pocket.draw import clips as draw_clips
@@ -81,14 +81,11 @@ def _prompts(count: int) -> list[tuple[str, dict[str, str]]]:
         walks = i % 2 == 0
         action = ("walk left", "walk right")[int(rng.integers(2))] if walks else "stand"
         camera = "static" if walks else list(CAMERA_WORDS)[int(rng.integers(6))]
-        who = {"girl": f"a girl in a {colour} dress", "sailor": f"a sailor in a {colour} coat"}.get(
-            kind, f"a {colour} {kind}"
-        )
         asked = {"kind": kind, "colour": colour, "place": place, "light": light}
         asked |= {"walk": action} if walks else {"camera": camera}
         out.append(
             (
-                f"{who} {ACTION_WORDS[action][0]}, full shot, {CAMERA_WORDS[camera][0]}, "
+                f"{called(kind, colour)} {ACTION_WORDS[action][0]}, full shot, {CAMERA_WORDS[camera][0]}, "
                 f"{PLACE_WORDS[place][0]} {LIGHT_WORDS[light][0]}, paper cut-out animation",
                 asked,
             )

@@ -2,16 +2,20 @@
 
     python -m pocket.train_vae MINUTES            # all of it
     python -m pocket.train_vae MINUTES decoder    # then the decoder alone: what is encoded already stays valid
+    python -m pocket.train_vae MINUTES polish     # and once more, slowly, for the last tenths of a decibel
 
 Loss: L1 + 10 MSE + L1 on differences of neighbouring pixels (clean edges), noise on the latents so
-that small errors of the transformer do not show. Resumes from ``.pocket/vae.pt``. Where ``.pocket/vae-before`` lies,
+that small errors of the transformer do not show. Polishing counts every clip's error by its logarithm, as decibels do,
+and keeps the mean of the weights it comes by. Resumes from ``.pocket/vae.pt``. Where ``.pocket/vae-before`` lies,
 an exported VAE, latents are held near to what that encoder makes, so that a transformer taught
 on it can go on from where it is.
 """
 
 from __future__ import annotations
 
+import copy
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +27,30 @@ from pocket.pair import RANK, WORKERS, agree, average_gradients, meet
 from pocket.vae_model import decode_whole, encode_whole, new_vae, quickened, to_pixels
 from pocket.workplace import WORK, device, half_precision, load, save
 
-NOISE = 0.12  # at most, of the latents' deviation
 CROP = (64, 96)
 SQUARES = 10.0  # weight of squared errors beside plain ones: with 4, what moves was left too soft
-PEAK = 1.2e-3
-PEAK_OF_DECODER = 0.6e-3  # it has been taught before
+SHAPES = 64  # of tensors that norms may be compiled for; past torch's 8 they are not compiled at all
 ANCHOR = 0.004  # what a latent off by its deviation costs, beside errors of about 0.1 in all
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How a part of the teaching goes about it."""
+
+    name: str
+    peak: float  # of the learning rate
+    noise: float  # at most, of the latents' deviation
+    frames: tuple[float, float, float] = (0.2, 0.5, 0.3)  # how often clips of 5, 9 and 17 are shown
+    pictures_first: bool = True
+    mean: float = (
+        0.0  # share of the running mean of the weights that each step leaves; 0 keeps the weights themselves
+    )
+
+
+WHOLE = Stage("whole", 1.2e-3, 0.12)
+DECODER = Stage("decoder", 0.6e-3, 0.12)  # it has been taught before
+POLISH = Stage("polish", 1.6e-4, 0.04, (0.1, 0.4, 0.5), pictures_first=False, mean=0.995)
+STAGES = {stage.name: stage for stage in (WHOLE, DECODER, POLISH)}
 
 
 class Shelf:
@@ -100,43 +122,51 @@ def _moved(before: AutoencoderKLWan, x: torch.Tensor, latents: torch.Tensor) -> 
 
 
 class Trainee:
-    """The VAE with what teaching it keeps between two steps; or its decoder, with the encoder held as it is.
+    """The VAE with what teaching it keeps between two steps; but for the first stage, with the encoder held as it is.
 
-    Either has steps, time and momenta of its own in the checkpoint.
+    Each stage has steps, time and momenta of its own in the checkpoint.
     """
 
-    def __init__(self, checkpoint: Path, decoder: bool = False) -> None:
-        self.checkpoint, self.decoder = checkpoint, decoder
+    def __init__(self, checkpoint: Path, stage: Stage = WHOLE) -> None:
+        self.checkpoint, self.stage = checkpoint, stage
         self.where = device()
         self.vae = new_vae().to(self.where)
-        self.peak = PEAK_OF_DECODER if decoder else PEAK
-        if decoder:
+        if stage is not WHOLE:
             self.vae.encoder.requires_grad_(False)
             self.vae.quant_conv.requires_grad_(False)
         self.taught = torch.nn.ModuleList(
             m for m in self.vae.children() if any(p.requires_grad for p in m.parameters())
         )
-        self.optimiser = muon(self.taught, self.peak)
-        self.before = None if decoder else _encoder_before(self.where)
+        self.optimiser = muon(self.taught, stage.peak)
+        self.before = _encoder_before(self.where) if stage is WHOLE else None
         self.step, self.spent = 0, 0.0
         self.state = load(checkpoint) or {}
         if self.state:
             self.vae.load_state_dict(self.state["vae"])
-        mine = self.state.get("decoder", {}) if decoder else self.state
+        self.kept = copy.deepcopy(self.vae)  # the mean, where the stage keeps one
+        mine = self.state if stage is WHOLE else self.state.get(stage.name, {})
         if mine:
             if "optimiser" in mine:
                 self.optimiser.load_state_dict(mine["optimiser"])
+            if "last" in mine:
+                self.vae.load_state_dict(mine["last"])
             self.step, self.spent = int(mine["step"]), float(mine["spent"])
 
     def lost(self, x: torch.Tensor) -> tuple[torch.Tensor, float]:
         """The loss on pixels, and their squared error. Within ``quickened`` only."""
         with torch.autocast(self.where.type, torch.bfloat16, enabled=half_precision()):
             latents = encode_whole(self.vae, x)
-            blur = NOISE * latents.detach().std() * torch.rand(len(x), 1, 1, 1, 1, device=self.where)
+            blur = (
+                self.stage.noise * latents.detach().std() * torch.rand(len(x), 1, 1, 1, 1, device=self.where)
+            )
             y = decode_whole(self.vae, latents + blur * torch.randn_like(latents)).float()
         error = y - x
-        mse = error.square().mean()
-        loss = error.abs().mean() + SQUARES * mse + 0.5 * edges(x, y)
+        each = error.square().flatten(1).mean(1)
+        mse = each.mean()
+        if self.stage is POLISH:
+            loss = 0.5 * error.abs().mean() + 0.1 * each.log().mean() + 0.25 * edges(x, y)
+        else:
+            loss = error.abs().mean() + SQUARES * mse + 0.5 * edges(x, y)
         loss = loss + 3e-4 * latents.float().square().mean()
         if self.before is not None:
             loss = loss + ANCHOR * _moved(self.before, x, latents.float())
@@ -152,43 +182,50 @@ class Trainee:
         torch.nn.utils.clip_grad_norm_(self.taught.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
+        with torch.no_grad():
+            for mean, now in zip(self.kept.parameters(), self.vae.parameters(), strict=True):
+                mean.lerp_(now, 1 - self.stage.mean)
 
     def keep(self) -> None:
         """Write the checkpoint."""
         mine = {"optimiser": self.optimiser.state_dict(), "step": self.step, "spent": self.spent}
-        kept = self.state | ({"decoder": mine} if self.decoder else mine)
-        save(kept | {"vae": self.vae.state_dict()}, self.checkpoint)
+        if self.stage.mean:
+            mine["last"] = self.vae.state_dict()
+        self.state |= mine if self.stage is WHOLE else {self.stage.name: mine}
+        save(self.state | {"vae": self.kept.state_dict()}, self.checkpoint)
 
 
 class Material:
     """Draws batches of pictures and clips, the same kind of batch in every worker."""
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, stage: Stage) -> None:
+        self.stage = stage
         held = {"pictures": 1, "stills": 1, "clips": 2, "drifts": 1}
         self.shelves = {name: Shelf(name, count) for name, count in held.items()}
         self.dice = np.random.default_rng(step + 17)  # the same in every worker
         self.rng = np.random.default_rng([step, RANK])
 
     def next(self, done: float) -> torch.Tensor:
-        """Frames (n, t, h, w, 3), where that share (0..1) of the time is over: pictures first, then clips."""
+        """Frames (n, t, h, w, 3), where that share (0..1) of the time is over: mostly pictures first, then clips."""
         n = 2 if WORKERS == 1 else 1
-        if self.dice.random() < (0.85 if done < 0.2 else 0.15):
+        if self.dice.random() < (0.85 if self.stage.pictures_first and done < 0.2 else 0.15):
             return torch.cat([self.shelves[name].take(self.rng, 4 * n, 1) for name in ("pictures", "stills")])
-        frames = int(self.dice.choice([5, 9, 17], p=[0.2, 0.5, 0.3]))
+        frames = int(self.dice.choice([5, 9, 17], p=self.stage.frames))
         source = "drifts" if frames < 17 and self.dice.random() < 0.25 else "clips"
         return self.shelves[source].take(self.rng, {5: 2, 9: 1, 17: 1}[frames] * n, frames)
 
 
-def train(minutes: float, checkpoint: Path = WORK / "vae.pt", decoder: bool = False) -> None:
+def train(minutes: float, checkpoint: Path = WORK / "vae.pt", stage: Stage = WHOLE) -> None:
     """Train for so long in all; the learning rate falls to zero at the end."""
     meet()
-    trainee = Trainee(checkpoint, decoder)
-    material = Material(trainee.step)
+    torch._dynamo.config.recompile_limit = SHAPES
+    trainee = Trainee(checkpoint, stage)
+    material = Material(trainee.step, stage)
     last, shown, kept = time.monotonic(), 0.0, 0
     with quickened(trainee.vae):
         while trainee.spent < minutes * 60:
             done = trainee.spent / (minutes * 60)
-            rate = max(trainee.peak * min(1.0, (trainee.step + 1) / 60) * (1 - done) ** 0.9, 1e-6)
+            rate = max(stage.peak * min(1.0, (trainee.step + 1) / 60) * (1 - done) ** 0.9, 1e-6)
             x = to_pixels(material.next(done).to(trainee.where))  # its channels last already
             loss, squares = trainee.lost(x)
             trainee.learn(loss, rate)
@@ -203,7 +240,7 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt", decoder: bool = Fa
                 )
                 shown = 0.0
             if trainee.step % 500 == 0 and RANK == 0:
-                print(f"held out, after {trainee.step} steps: {held_out(trainee.vae):.2f} dB", flush=True)
+                print(f"held out, after {trainee.step} steps: {held_out(trainee.kept):.2f} dB", flush=True)
             if trainee.step - kept >= 200 or trainee.spent >= minutes * 60:
                 kept = trainee.step
                 if RANK == 0:
@@ -213,4 +250,4 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt", decoder: bool = Fa
 if __name__ == "__main__":
     import sys
 
-    train(float(sys.argv[1]), decoder=sys.argv[2:] == ["decoder"])
+    train(float(sys.argv[1]), stage=STAGES[sys.argv[2]] if len(sys.argv) > 2 else WHOLE)

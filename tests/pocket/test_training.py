@@ -182,19 +182,38 @@ def test_vae_learns_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert shown_a_clip(resumed, 2) == pytest.approx(shown_a_clip(whole, 2), rel=1e-5)
 
 
-def test_decoder_learns_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("stage", [train_vae.DECODER, train_vae.POLISH])
+def test_decoder_learns_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: train_vae.Stage
+) -> None:
     """Taught alone it gets better, the encoder stays to the bit, and the whole VAE's count of steps is not touched."""
     monkeypatch.setattr(train_vae, "new_vae", small_vae)
     monkeypatch.setattr(train_vae, "WORK", tmp_path)
     whole = train_vae.Trainee(tmp_path / "vae.pt")
     shown_a_clip(whole, 3)
     whole.keep()
-    alone = train_vae.Trainee(tmp_path / "vae.pt", decoder=True)
+    alone = train_vae.Trainee(tmp_path / "vae.pt", stage)
     shown = shown_a_clip(alone, 12)
     assert shown[-1] < 0.95 * shown[0]
     alone.keep()
     assert all(map(torch.equal, whole.vae.encoder.parameters(), alone.vae.encoder.parameters()))
     assert train_vae.Trainee(tmp_path / "vae.pt").step == 3
-    resumed = train_vae.Trainee(tmp_path / "vae.pt", decoder=True)
+    resumed = train_vae.Trainee(tmp_path / "vae.pt", stage)
     assert resumed.step == 12
     assert shown_a_clip(resumed, 2) == pytest.approx(shown_a_clip(alone, 2), rel=1e-5)
+
+
+def test_polishing_keeps_the_mean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What polishing leaves in the checkpoint is the running mean of the weights, not the last of them."""
+    monkeypatch.setattr(train_vae, "new_vae", small_vae)
+    monkeypatch.setattr(train_vae, "WORK", tmp_path)
+    trainee = train_vae.Trainee(tmp_path / "vae.pt", train_vae.POLISH)
+    name, weights = next(iter(trainee.vae.decoder.named_parameters()))
+    mean = weights.detach().clone()
+    for _ in range(3):
+        shown_a_clip(trainee, 1)
+        mean.lerp_(weights.detach(), 1 - train_vae.POLISH.mean)
+    trainee.keep()
+    kept = torch.load(tmp_path / "vae.pt", weights_only=True)["vae"][f"decoder.{name}"]
+    torch.testing.assert_close(kept, mean)
+    assert not torch.equal(kept, weights)
