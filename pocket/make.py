@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from itertools import pairwise
+from math import ceil
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from pocket.text_model import build_tokenizer
 from pocket.workplace import WORK, device
 from pocket.world import sample_shot
 
+MINUTES = 120.0
 SHARDS = {"pictures": 25, "drifts": 8, "stills": 100, "clips": 120, "longs": 20, "twins": 60}
 
 
@@ -42,6 +44,11 @@ def _shared_out(module: str, kind: str, count: int, workers: int) -> None:
         raise SystemExit(f"{module} {kind} failed; its last lines say why")
 
 
+def _needed(count: int, minutes: float) -> int:
+    """How many of so many shards are worth drawing for so short a training; three at the least, since some are kept."""
+    return max(3, ceil(count * min(1.0, minutes / MINUTES)))
+
+
 def make_tokenizer() -> None:
     """From captions of shots that are only described, never drawn."""
     if (WORK / "tokenizer").exists():
@@ -59,19 +66,20 @@ def main() -> None:
     parser.add_argument(
         "--minutes",
         type=float,
-        default=120.0,
+        default=MINUTES,
         help="training time in all; two fifths of it for the VAE, a fifth of those for its decoder alone",
     )
     minutes: float = parser.parse_args().minutes
     workers = 1 if device().type == "cuda" else 2
     make_tokenizer()
-    for kind, count in SHARDS.items():
+    shards = {kind: _needed(count, minutes) for kind, count in SHARDS.items()}
+    for kind, count in shards.items():
         _shared_out("pocket.draw", kind, count, os.cpu_count() or 1)
     launch("pocket.train_vae", str(minutes * 0.32), workers=workers)
     launch("pocket.train_vae", str(minutes * 0.04), "decoder", workers=workers)
     launch("pocket.train_vae", str(minutes * 0.04), "polish", workers=workers)
     for kind in ("stills", "clips", "longs", "twins"):
-        _shared_out("pocket.prepare", kind, SHARDS[kind], workers)
+        _shared_out("pocket.prepare", kind, shards[kind], workers)
     _run("pocket.prepare", "statistics")
     launch("pocket.train_transformer", str(minutes * 0.6), workers=workers)
     _run("pocket.train_embedder")
