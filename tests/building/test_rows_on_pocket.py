@@ -31,7 +31,6 @@ SOME = (
     "lasts beyond it",
     "pick",
     "prompt of a shot that another starts from",
-    "looks, captions made from them",
     "film size",
     "a style's grade",
 )
