@@ -238,19 +238,18 @@ def subject_words(player: Player, rng: np.random.Generator) -> str:
     colour = player.colour
     if player.kind == "girl":
         return _pick(
-            rng, (f"a girl in a {colour} dress", f"a little girl in a {colour} coat", f"a girl in {colour}")
+            rng, (called("girl", colour), f"a little girl in a {colour} coat", f"a girl in {colour}")
         )
     if player.kind == "sailor":
         return _pick(
             rng,
-            (f"a sailor in a {colour} coat", f"an old fisherman in a {colour} coat", f"a sailor in {colour}"),
+            (called("sailor", colour), f"an old fisherman in a {colour} coat", f"a sailor in {colour}"),
         )
-    article = "an" if colour[0] in "aeiou" else "a"
     return _pick(
         rng,
         (
-            f"{article} {colour} {player.kind}",
-            f"{article} {colour} {player.kind}",
+            called(player.kind, colour),
+            called(player.kind, colour),
             f"the {colour} {player.kind}",
             f"a little {colour} {player.kind}",
         ),

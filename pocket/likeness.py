@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -62,8 +63,8 @@ def _shots(prompts: list[str], seeds: tuple[int, ...]) -> list[dict[str, object]
 def _others(number: int) -> list[tuple[str, str, str]]:
     """Prompts without the character of that number, with the kind and colour they ask for.
 
-    Every kind waves and walks once. One owl and one fox, asked of every character with the same seeds, were no more
-    than eight clips of the base, and its luck with them counted twelve times over.
+    Every kind waves and walks once, whatever is measured of the character. The same few asked of all twelve would be
+    the base's luck with those, told twelve times over.
     """
     rng = np.random.default_rng([31, number])
     asked = [(kind, str(rng.choice(list(COLOURS))), words) for kind in KINDS for words in PROMPTS[::2]]
@@ -117,7 +118,7 @@ def measure(
     base = _rendered(_film(folder / "base", scenes=[{"id": "a", "shots": _shots(words, seeds)}]), store)
     asked = _others(number)
     lora_file = made.store.blobs.path(trained.outputs["main"].digest)
-    others = _shots([words for words, _, _ in asked], (100 + number,))
+    others = _shots([words for words, _, _ in asked], (100 + number,))  # a seed that no other character has
     leak = _by_lora(folder / "leak", store, lora_file, others)
     without = _rendered(_film(folder / "others", scenes=[{"id": "a", "shots": others}]), store)
 
@@ -135,7 +136,7 @@ def measure(
 
     first = f"@{seeds[0]}"
     row = [clips[f"render/a/s{n}{first}"][8] for n in range(len(prompts)) for clips in (base, lora)]
-    row += [clip[8] for _, clip in zip(range(4), leak.values(), strict=False)]
+    row += [clip[8] for clip in islice(leak.values(), 4)]
     figures = {"lora": share(lora), "base": share(base)}
     figures |= {"others as asked": as_asked(leak), "others as asked, without it": as_asked(without)}
     return figures, np.hstack(row)

@@ -43,7 +43,7 @@ class Stage:
     frames: tuple[float, float, float] = (0.2, 0.5, 0.3)  # how often clips of 5, 9 and 17 are shown
     pictures_first: bool = True
     mean: float = (
-        0.0  # share of the running mean of the weights that each step leaves; 0 keeps the weights themselves
+        0.0  # what a step leaves of the running mean that is kept; at 0 the weights are kept as they are
     )
 
 
@@ -143,7 +143,7 @@ class Trainee:
         self.state = load(checkpoint) or {}
         if self.state:
             self.vae.load_state_dict(self.state["vae"])
-        self.kept = copy.deepcopy(self.vae)  # the mean, where the stage keeps one
+        self.kept = copy.deepcopy(self.vae) if stage.mean else self.vae
         mine = self.state if stage is WHOLE else self.state.get(stage.name, {})
         if mine:
             if "optimiser" in mine:
@@ -182,9 +182,10 @@ class Trainee:
         torch.nn.utils.clip_grad_norm_(self.taught.parameters(), 1.0)
         self.optimiser.step()
         self.step += 1
-        with torch.no_grad():
-            for mean, now in zip(self.kept.parameters(), self.vae.parameters(), strict=True):
-                mean.lerp_(now, 1 - self.stage.mean)
+        if self.stage.mean:
+            with torch.no_grad():
+                for mean, now in zip(self.kept.parameters(), self.vae.parameters(), strict=True):
+                    mean.lerp_(now, 1 - self.stage.mean)
 
     def keep(self) -> None:
         """Write the checkpoint."""
