@@ -16,10 +16,9 @@ from pathlib import Path
 import pytest
 
 import filmforge
-from filmforge.building.executor import Task
-from filmforge.building.local import LocalExecutor
 from tests.building.studio import FILM, write_cube, write_project
 from tests.building.test_what_runs_again import ROWS
+from tests.crew import Crew
 from tests.media import write_clip, write_photo, write_sound
 
 Ran = dict[str, int]
@@ -40,23 +39,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """All rows where they are asked for, else some."""
     if "row" in metafunc.fixturenames:
         metafunc.parametrize("row", list(ROWS) if metafunc.config.getoption("--all-rows") else SOME)
-
-
-class Crew(LocalExecutor):
-    """The workers of this machine, who stay when a build has ended."""
-
-    def __init__(self, store_root: Path) -> None:
-        super().__init__(store_root, jobs=1)
-        self.started: list[str] = []
-
-    def start(self, task: Task) -> None:
-        self.started.append(task.kind)
-        super().start(task)
-
-    def close(self) -> None: ...
-
-    def dismiss(self) -> None:
-        super().close()
 
 
 class Set:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import filmforge
+from tests.crew import Crew, crew_of
 from tests.video_models import tiny
 
 
@@ -87,48 +89,57 @@ def write(folder: Path, case: Case) -> Path:
     return film
 
 
-def renders(film: Path) -> dict[str, Any]:
+def renders(film: Path, store: Path | None = None) -> dict[str, Any]:
     """The digest of every render, by step."""
-    import filmforge
-
-    steps = filmforge.plan(filmforge.load(film)).steps
+    steps = filmforge.plan(filmforge.load(film, store=store)).steps
     return {
         n: p.record.outputs["main"].digest for n, p in steps.items() if p.record and n.startswith("render")
     }
 
 
+@pytest.fixture(scope="module")
+def crews(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Crew, Crew]]:
+    """Of two stores, each with workers who go from family to family."""
+    folder = tmp_path_factory.mktemp("families")
+    with crew_of(folder / "plenty") as plenty, crew_of(folder / "scarce") as scarce:
+        yield plenty, scarce
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_a_film(case: Case, tmp_path: Path) -> None:
-    """The film has its frames, the renders as many as the family's rule says; texts and latents are kept. From an empty
-    store every frame comes out the same, though the machine has next to no memory and all parts are streamed."""
+def test_a_film(
+    case: Case, crews: tuple[Crew, Crew], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The film has its frames, the renders as many as the family's rule says; texts and latents are kept. From another
+    store every frame comes out the same, though its workers have next to no memory and stream all parts. Both sets of
+    workers have rendered with the families before."""
     import av
 
     from filmforge.store import Store
 
-    first = tmp_path / "first"
-    case.save(first / "weights")
-    film = write(first, case)
-    status, said = run("build", film, "--json")
-    assert status == 0, said
-    counts = json.loads(said.strip().splitlines()[-1])
-    assert counts["ran"]["render"] == case.start + case.text
-    made = renders(film)
-    store = Store(first / ".filmforge")
+    plenty, scarce = crews
+    case.save(tmp_path / "weights")
+    film = write(tmp_path, case)
+    store = Store(plenty.root)
+    before = Counter(record.kind for record in store.records)
+    result = filmforge.build(filmforge.load(film, store=plenty.root), executor=plenty)
+    assert result.ok, result.done
+    assert result.done.ran["render"] == case.start + case.text
+    made = renders(film, plenty.root)
     for digest in made.values():
         with av.open(str(store.blobs.path(digest))) as clip:
             assert sum(1 for _ in clip.decode(video=0)) == case.native
-    with av.open(str(next((first / "out").glob("*.mp4")))) as delivered:
+    with av.open(str(next((tmp_path / "out").glob("*.mp4")))) as delivered:
         assert sum(1 for _ in delivered.decode(video=0)) == int(case.lasts[:-1]) * len(made)
-    kinds = [record.kind for record in store.records]
-    assert kinds.count("latents") == len(made)
-    assert kinds.count("text") >= len(made)
+    kinds = Counter(record.kind for record in Store(plenty.root).records) - before
+    assert kinds["latents"] == len(made)
+    assert kinds["text"] >= len(made)
 
-    again = tmp_path / "again"
-    shutil.copytree(first, again, ignore=shutil.ignore_patterns(".filmforge", "out"))
-    status, said = run("build", again / "film.yaml", FILMFORGE_MEMORY="1")
-    assert status == 0, said
-    assert renders(again / "film.yaml") == made
+    monkeypatch.setenv("FILMFORGE_MEMORY", "1")
+    again = filmforge.build(filmforge.load(film, store=scarce.root), executor=scarce)
+    assert again.ok, again.done
+    assert again.done.ran["render"] == len(made)
+    assert renders(film, scarce.root) == made
 
 
 @pytest.mark.slow
@@ -196,7 +207,6 @@ def test_two_characters(tmp_path: Path) -> None:
     build renders nothing."""
     import torch
 
-    import filmforge
     from filmforge.video_models import tensors
     from tests.media import write_photo
 

@@ -1,17 +1,19 @@
-"""A LoRA for few steps, declared on a model: through the command line on tiny weights, in the layouts it is shared in."""
+"""A LoRA for few steps, declared on a model: films of tiny weights, in the layouts it is shared in."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
+import filmforge
 from filmforge.video_models import load_family, tensors
 from filmforge.video_models.facts import facts_of
 from filmforge.video_models.weights import find
+from tests.crew import crew_of
 from tests.video_models import tiny
 from tests.video_models.test_from_the_command_line import renders, run
 
@@ -60,16 +62,25 @@ def film(folder: Path, lora: str, guidance: float = 1.0, style: str = "") -> Pat
     return path
 
 
-def built(path: Path) -> str:
-    """The digest of the shot."""
-    status, said = run("build", path)
-    assert status == 0, said
-    (digest,) = renders(path).values()
-    return str(digest)
+Built = Callable[[Path], str]
+
+
+@pytest.fixture
+def built(tmp_path: Path) -> Iterator[Built]:
+    """Builds the film beside `tmp_path`'s store by workers who stay, and tells the digest of the shot."""
+    with crew_of(tmp_path / ".filmforge") as crew:
+
+        def build(path: Path) -> str:
+            result = filmforge.build(filmforge.load(path), executor=crew)
+            assert result.ok, result.done
+            (digest,) = renders(path).values()
+            return str(digest)
+
+        yield build
 
 
 @pytest.mark.slow
-def test_a_film(tmp_path: Path) -> None:
+def test_a_film(built: Built, tmp_path: Path) -> None:
     """A file for each expert is one file with both. The picture changes by both, and is the same in a fresh store; at
     weight 0 it is the model's own; a touched file renders nothing, another one does; without guidance no negative prompt
     is read."""
@@ -107,7 +118,7 @@ def test_a_film(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_with_a_style(tmp_path: Path) -> None:
+def test_with_a_style(built: Built, tmp_path: Path) -> None:
     """Both act, each with its weight."""
     tiny.save_a14b_like(tmp_path / "weights")
     lightning(tmp_path / "loras/quick.safetensors", 1)
