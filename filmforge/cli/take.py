@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sys
 from pathlib import Path
 
 import click
 
-from filmforge.cli.options import film_options, load_project, required_film
+from filmforge.cli.options import film_options, json_option, load_project, required_film, told
 
 
 @click.command()
@@ -16,6 +17,7 @@ from filmforge.cli.options import film_options, load_project, required_film
 @click.argument("shot")
 @click.option("--seed", type=click.IntRange(min=0), help="The take's seed; drawn if absent.")
 @film_options
+@json_option
 def take(
     film: Path,
     shot: str,
@@ -23,18 +25,26 @@ def take(
     profile: str | None,
     overrides: tuple[str, ...],
     store: Path | None,
+    as_json: bool,
 ) -> None:
     """Add a take with a fresh seed to SHOT (scene/shot) in the film file, and render it. The cut keeps its pick."""
-    from filmforge.cli.progress import progress
+    from filmforge.errors import UsageError
     from filmforge.language.edit import add_take
     from filmforge.making import build
 
     drawn = seed if seed is not None else secrets.randbelow(2**31)
     project = load_project(film, profile, overrides, store)
+    if profile and shot not in {
+        f"{scene.id}/{one.id}" for scene in project.film.scenes for one in scene.shots
+    }:
+        raise UsageError(f"with the profile '{profile}' there is no shot called '{shot}' to render")
     add_take(project.path, shot, drawn)
     project = load_project(film, profile, overrides, store)
-    click.echo(f"{shot}: take {drawn}; to put it in the cut: filmforge pick {film} {shot} {drawn}")
-    with progress() as on_event:
+    if as_json:
+        click.echo(json.dumps({"event": "take", "shot": shot, "seed": drawn}))
+    else:
+        click.echo(f"{shot}: take {drawn}; to put it in the cut: filmforge pick {film} {shot} {drawn}")
+    with told(as_json) as on_event:
         result = build(project, only=[shot], steps=[f"render/{shot}@{drawn}"], on_event=on_event)
     if not result.ok:
         sys.exit(1)
