@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import unicodedata
 from collections.abc import Callable, Mapping, Set
 from pathlib import Path as FilePath
 from pathlib import PurePosixPath
@@ -129,8 +130,14 @@ def _check_lora_models(
             checking.declared((*path, "file", model), model, models, "model", "models")
 
 
+def _place(file: str) -> str:
+    """The same for two paths that lead to one file on some disk: those of macOS and Windows do not tell capitals apart."""
+    return unicodedata.normalize("NFC", file.casefold())
+
+
 def _check_deliveries(checking: Checking) -> None:
     taken: dict[str, str] = {}
+    exact: set[str] = set()
     for name, delivery in checking.film.deliver.items():
         path: Path = ("deliver", name, "file")
         if checking.doubtful(path):
@@ -147,18 +154,21 @@ def _check_deliveries(checking: Checking) -> None:
         if not PurePosixPath(file).suffix:
             checking.fail(path, f"{shown(delivery.file)} has nothing before its suffix; name the file")
             continue
-        if file in taken:
+        if _place(file) in taken:
+            why = "" if file in exact else ", on disks where capitals do not count (macOS, Windows)"
             checking.fail(
-                path, f"{shown(delivery.file)} is where '{taken[file]}' goes too; name another file"
+                path,
+                f"{shown(delivery.file)} is where '{taken[_place(file)]}' goes too{why}; name another file",
             )
         for written in written_for(checking.film, file):
-            taken.setdefault(written, name)
+            exact.add(written)
+            taken.setdefault(_place(written), name)
     for name, delivery in checking.film.deliver.items():
         above = map(str, PurePosixPath(posixpath.normpath(delivery.file)).parents)
-        if (held := next((one for one in above if one in taken), None)) is not None:
+        if (held := next((one for one in above if _place(one) in taken), None)) is not None:
             checking.fail(
                 ("deliver", name, "file"),
-                f"{shown(delivery.file)} lies in {shown(held)}, which is a file written for '{taken[held]}'; "
+                f"{shown(delivery.file)} lies in {shown(held)}, which is a file written for '{taken[_place(held)]}'; "
                 "name another folder",
             )
 

@@ -368,6 +368,10 @@ class TestDeclarations:
             ),
             ("characters: {a: {looks: x, lora: {file: {her: l.safetensors}}}}", "no model called 'her'"),
             ("deliver: {a: x.mp4, b: ./x.mp4}", "deliver.b.file: './x.mp4' is where 'a' goes too"),
+            (
+                "deliver: {a: out/x.mp4, b: Out/X.mp4}",
+                "deliver.b.file: 'Out/X.mp4' is where 'a' goes too, on disks where capitals do not count",
+            ),
             ("deliver: {a: x.mp4, b: s/../x.mp4}", "deliver.b.file: 's/../x.mp4' is where 'a' goes too"),
             (
                 "deliver: {a: x.mp4/y.mp4, b: x.mp4}",
