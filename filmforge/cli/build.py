@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from filmforge.cli.options import film_options, json_option, load_project, only_option, required_film, told
+from filmforge.cli.screen import counted
 
 
 class _Build(click.Command):
@@ -129,6 +130,6 @@ def _nothing_to_do(
     else:
         click.echo(
             f"{', '.join(done.outputs)}: nothing to do, "
-            f"{len(steps)} steps are up to date ({time.monotonic() - began:.2f}s)"
+            f"{counted(len(steps), 'step')} up to date ({time.monotonic() - began:.2f}s)"
         )
     return True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from filmforge.cli.options import film_options, json_option, print_json, required_film
+from filmforge.cli.screen import counted
 
 if TYPE_CHECKING:
     from filmforge.language.file_rules import Media
@@ -53,7 +54,7 @@ def check(
     if as_json:
         print_json({"film": str(path), "errors": [], "shots": shots})
         return
-    click.echo(f"{path}: {shots} shots in {len(loaded.scenes)} scenes, no errors")
+    click.echo(f"{path}: {counted(shots, 'shot')} in {counted(len(loaded.scenes), 'scene')}, no errors")
 
 
 def _media(path: Path) -> Media:

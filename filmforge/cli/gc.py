@@ -64,7 +64,7 @@ def gc(
     filmforge gc film.yaml --keep-rev main --keep-rev v1.0 --older-than 30
     filmforge gc film.yaml --max-size 50GB
     """
-    from filmforge.cli.screen import size
+    from filmforge.cli.screen import counted, size
     from filmforge.project import needed_keys
     from filmforge.revisions.keeping import keys_of_revisions
     from filmforge.store import Store
@@ -85,6 +85,8 @@ def gc(
         for _, step in report.records:
             click.echo(f"would drop {step}")
     verb = "would free" if dry_run else "freed"
-    click.echo(f"{verb} {size(report.freed)} in {len(report.records)} results; {size(report.kept)} stay")
+    click.echo(
+        f"{verb} {size(report.freed)} in {counted(len(report.records), 'result')}; {size(report.kept)} stay"
+    )
     if max_size is not None and report.kept > max_size:
         click.echo(f"what is needed takes more than {size(max_size)}; none of it was dropped")

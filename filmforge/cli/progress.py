@@ -19,7 +19,7 @@ from filmforge.building.events import (
     Progressed,
     Started,
 )
-from filmforge.cli.screen import duration
+from filmforge.cli.screen import counted, duration
 
 PLAIN_INTERVAL = 15.0
 """Seconds between two lines on the progress of one step where there is no terminal."""
@@ -67,7 +67,8 @@ class _Plain:
                 if self.total:
                     about = f", about {duration(event.seconds)}" if event.seconds else ""
                     self.say(
-                        f"{event.run} steps to run, {event.waits} waiting on those, {event.cached} up to date{about}"
+                        f"{counted(event.run, 'step')} to run, {event.waits} waiting on those, "
+                        f"{event.cached} up to date{about}"
                     )
             case Started():
                 self.number += 1

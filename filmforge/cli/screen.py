@@ -19,6 +19,11 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600}h {whole % 3600 // 60:02}m"
 
 
+def counted(count: int, thing: str) -> str:
+    """So many of a thing: 1 shot, 2 shots."""
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
+
+
 def size(count: float) -> str:
     """Bytes as people say them: 812 B, 3.4 MB."""
     for unit in ("B", "kB", "MB", "GB"):

@@ -29,7 +29,7 @@ def status(
     """Show every shot: where it is in the film, what makes its picture, and whether it is up to date."""
     import sys
 
-    from filmforge.cli.screen import table
+    from filmforge.cli.screen import counted, table
     from filmforge.project import plan
 
     planned = plan(load_project(film, profile, overrides, store))
@@ -85,7 +85,9 @@ def status(
             for words in verdict.short():
                 click.echo(f"note: {words}")
         outputs = ", ".join(d.file for d in planned.outline.deliveries.values())
-        click.echo(f"{outputs}: " + (f"{len(stale_steps)} steps are stale" if stale_steps else "up to date"))
+        click.echo(
+            f"{outputs}: " + (f"{counted(len(stale_steps), 'step')} to run" if stale_steps else "up to date")
+        )
     if exit_code and stale_steps:
         sys.exit(1)
 

@@ -18,7 +18,7 @@ def verify(
     film: Path, profile: str | None, overrides: tuple[str, ...], store: Path | None, as_json: bool
 ) -> None:
     """Read every stored byte. What is damaged is forgotten, and made again by the next build, as is said."""
-    from filmforge.cli.screen import size
+    from filmforge.cli.screen import counted, size
     from filmforge.errors import FilmforgeError
     from filmforge.project import plan
     from filmforge.store import Store
@@ -50,7 +50,9 @@ def verify(
             click.echo(f"damaged, and forgotten: {step}")
         if report.unreadable:
             click.echo(f"{len(report.unreadable)} records were damaged; of which steps is not known")
-        click.echo(f"{report.blobs} files, {size(report.bytes)} checked; {len(report.damaged)} damaged")
+        click.echo(
+            f"{counted(report.blobs, 'file')}, {size(report.bytes)} checked; {len(report.damaged)} damaged"
+        )
         if again:
             click.echo("the next build makes:")
         for says in again.values():
