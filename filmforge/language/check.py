@@ -193,8 +193,7 @@ def _check_names_are_single(checking: Checking, line_of: Callable[[Path], int]) 
                 first = line_of(shots[shot.id])
                 checking.fail(
                     there,
-                    f"scene '{scene.id}' has a shot '{shot.id}' on line {first} already; "
-                    "give this one another id",
+                    f"the scene has a shot '{shot.id}' on line {first} already; give this one another id",
                 )
             elif shot.id:
                 shots[shot.id] = there

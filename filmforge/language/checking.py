@@ -21,6 +21,7 @@ class Checking:
         self._doubtful = broken | {path[:end] for path in broken for end in range(1, len(path))}
         self._broken = broken
         self._nameless = self._where_names_were_lost()
+        self._stand_ins = {id_ for path in broken if (id_ := self._id_at(path))}
         self._by_name: dict[str, tuple[Path, Shot]] | None = None
 
     def doubtful(self, path: Path) -> bool:
@@ -77,6 +78,23 @@ class Checking:
         wanted = full_name(scene, name).partition("/")[0]
         at = [s for s, one in enumerate(self.film.scenes) if one.id == wanted]
         return ("scenes",) in self._nameless if not at else ("scenes", at[0], "shots") in self._nameless
+
+    def told(self, name: str) -> str:
+        """A shot's name, `scene/shot` or `shot`, for a message: less an id that only stands in for an unreadable one."""
+        scene, between, shot = name.rpartition("/")
+        shown = "?" if shot in self._stand_ins else shot
+        return shown if scene in self._stand_ins else f"{scene}{between}{shown}"
+
+    def _id_at(self, path: Path) -> str:
+        """The id of the scene or shot at `path`, where that is the path of one."""
+        match path:
+            case ("scenes", int(s), "id") if s < len(self.film.scenes):
+                return self.film.scenes[s].id
+            case ("scenes", int(s), "shots", int(i), "id") if s < len(self.film.scenes):
+                shots = self.film.scenes[s].shots
+                return shots[i].id if i < len(shots) else ""
+            case _:
+                return ""
 
     def _where_names_were_lost(self) -> set[Path]:
         """The mappings and lists with a part whose name could not be read: others may speak of that part."""

@@ -45,11 +45,8 @@ def _check_rings(checking: Checking) -> None:
             if frame is not None and frame.from_ is not None:
                 given[name][key] = full_name(scene, frame.from_)
     for ring, key in _rings(given):
-        shown = (
-            " -> ".join([*ring, ring[0]])
-            if len(ring) <= 12
-            else " -> ".join([*ring[:6], "...", *ring[-5:], ring[0]])
-        )
+        whole = [*ring, ring[0]] if len(ring) <= 12 else [*ring[:6], "...", *ring[-5:], ring[0]]
+        shown = " -> ".join(map(checking.told, whole))
         starts = all(
             given[name].get("start") == after for name, after in zip(ring, [*ring[1:], ring[0]], strict=True)
         )

@@ -284,19 +284,19 @@ def _check_shot(checking: Checking, film: Film, path: Path, shot: Shot, name: st
             (*path, "lasts"),
             f"{written_duration(shot.lasts, film.fps)}{handles} is {needed} frames at "
             f"{written_rate(facts.fps)} fps, and {_called(name, facts)} renders at most {longest} "
-            f"({float(Fraction(longest) / facts.fps):.3g}s); {_how_to_shorten(shot, facts)}",
+            f"({float(Fraction(longest) / facts.fps):.3g}s); {_how_to_shorten(checking.told(shot.id), shot, facts)}",
             *rests_on,
         )
 
 
-def _how_to_shorten(shot: Shot, facts: Facts) -> str:
-    """What to do about a shot that is longer than its model's longest clip."""
+def _how_to_shorten(name: str, shot: Shot, facts: Facts) -> str:
+    """What to do about a shot, by its name, that is longer than its model's longest clip."""
     if not facts.image_to_video:
         return "shorten the shot, make two of it with a cut between them, or name a model that can start from a picture"
     continued = "" if shot.end is not None else "write `extend: true`, "
     return (
         f"shorten the shot, {continued}or make two of it: the second with "
-        f"`start: {{from: {shot.id}, at: last}}`"
+        f"`start: {{from: {name}, at: last}}`"
     )
 
 
@@ -365,6 +365,6 @@ def _check_loras(
             reported.add((who, model))
             checking.fail(
                 (where, who, "lora"),
-                f"there is no file for model '{model}', which renders {scene.id}/{shot.id}; add one, "
+                f"there is no file for model '{model}', which renders {checking.told(f'{scene.id}/{shot.id}')}; add one, "
                 "or write `missing: skip`",
             )

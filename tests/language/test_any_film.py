@@ -70,7 +70,30 @@ def accepted_or_refused(text: str) -> None:
             assert problem.column >= 1
             assert problem.message
             assert "\n" not in str(problem)
+            assert "unreadable" not in str(problem), (
+                "what stands in for an unreadable value is nobody's business"
+            )
     assert time.perf_counter() - began < 5, text
+
+
+RINGS = """
+scenes:
+  - id: {scene}
+    shots:
+      - {{id: {shot}, prompt: x, lasts: 2s, model: {model}, pick: 3}}
+      - {{id: b, prompt: y, lasts: 1s, start: {{from: {shot}, at: 90f}}, join: {{dissolve: 3s}}}}
+      - {{id: {shot}, prompt: y, lasts: 500s, start: {{from: b, at: last}}, end: {{from: {shot}, at: first}}}}
+  - id: {scene}
+    shots: [{{id: b, still: x.png, lasts: 1s}}]
+"""
+
+
+@pytest.mark.parametrize("scene", ["ok", "X1", "[1]"])
+@pytest.mark.parametrize("shot", ["a", "A", "''", "{z: 1}"])
+@pytest.mark.parametrize("model", ["pocket", "Pp", "wan2.2-ti2v-5b"])
+def test_names_that_are_none(scene: str, shot: str, model: str) -> None:
+    """What else is wrong is told beside them, and never by a name that the film does not hold."""
+    accepted_or_refused("filmforge: 1" + RINGS.format(scene=scene, shot=shot, model=model))
 
 
 @pytest.mark.parametrize("seed", range(8))
