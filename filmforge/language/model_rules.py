@@ -295,8 +295,7 @@ def _how_to_shorten(name: str, shot: Shot, facts: Facts) -> str:
         return "shorten the shot, make two of it with a cut between them, or name a model that can start from a picture"
     continued = "" if shot.end is not None else "write `extend: true`, "
     return (
-        f"shorten the shot, {continued}or make two of it: the second with "
-        f"`start: {{from: {name}, at: last}}`"
+        f"shorten the shot, {continued}or make two of it: the second with `start: {{from: {name}, at: last}}`"
     )
 
 
