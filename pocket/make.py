@@ -67,7 +67,7 @@ def main() -> None:
         "--minutes",
         type=float,
         default=MINUTES,
-        help="training time in all; two fifths of it for the VAE, a fifth of those for its decoder alone",
+        help="minutes of training in all; two fifths for the VAE: two of those at half its width, one for its decoder",
     )
     minutes: float = parser.parse_args().minutes
     workers = 1 if device().type == "cuda" else 2
@@ -75,7 +75,8 @@ def main() -> None:
     shards = {kind: _needed(count, minutes) for kind, count in SHARDS.items()}
     for kind, count in shards.items():
         _shared_out("pocket.draw", kind, count, os.cpu_count() or 1)
-    launch("pocket.train_vae", str(minutes * 0.32), workers=workers)
+    launch("pocket.train_vae", str(minutes * 0.16), "half", workers=workers)
+    launch("pocket.train_vae", str(minutes * 0.16), workers=workers)
     launch("pocket.train_vae", str(minutes * 0.04), "decoder", workers=workers)
     launch("pocket.train_vae", str(minutes * 0.04), "polish", workers=workers)
     for kind in ("stills", "clips", "longs", "twins"):

@@ -1,14 +1,15 @@
 """Teaches the VAE: pictures of everything, theatre stills, then short clips; crops of 64x96.
 
-    python -m pocket.train_vae MINUTES            # all of it
+    python -m pocket.train_vae MINUTES half       # at half its width, in which a step takes a third of the time
+    python -m pocket.train_vae MINUTES            # all of it, from there, or from nothing
     python -m pocket.train_vae MINUTES decoder    # then the decoder alone: what is encoded already stays valid
     python -m pocket.train_vae MINUTES polish     # and once more, slowly, for the last tenths of a decibel
 
 Loss: L1 + 10 MSE + L1 on differences of neighbouring pixels (clean edges), noise on the latents so
 that small errors of the transformer do not show. Polishing counts every clip's error by its logarithm, as decibels do,
-and keeps the mean of the weights it comes by. Resumes from ``.pocket/vae.pt``. Where ``.pocket/vae-before`` lies,
-an exported VAE, latents are held near to what that encoder makes, so that a transformer taught
-on it can go on from where it is.
+and keeps the mean of the weights it comes by. The rate falls once over the half and the whole.
+Resumes from ``.pocket/vae.pt``. Where ``.pocket/vae-before`` lies, an exported VAE, latents are held near to what that
+encoder makes, so that a transformer taught on it can go on from where it is.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from diffusers import AutoencoderKLWan
 
 from pocket.muon import muon
 from pocket.pair import RANK, WORKERS, agree, average_gradients, meet
-from pocket.vae_model import decode_whole, encode_whole, new_vae, quickened, to_pixels
+from pocket.vae_model import WIDTH, decode_whole, encode_whole, new_vae, quickened, to_pixels
+from pocket.widen import widened
 from pocket.workplace import WORK, device, half_precision, load, save
 
 CROP = (64, 96)
@@ -42,15 +44,20 @@ class Stage:
     noise: float  # at most, of the latents' deviation
     frames: tuple[float, float, float] = (0.2, 0.5, 0.3)  # how often clips of 5, 9 and 17 are shown
     pictures_first: bool = True
+    encoder: bool = False  # whether it is taught too
     mean: float = (
         0.0  # what a step leaves of the running mean that is kept; at 0 the weights are kept as they are
     )
 
 
-WHOLE = Stage("whole", 1.2e-3, 0.12)
+HALF = Stage("half", 1.2e-3, 0.12, encoder=True)
+WHOLE = Stage("whole", 1.2e-3, 0.12, encoder=True)
 DECODER = Stage("decoder", 0.6e-3, 0.12)  # it has been taught before
 POLISH = Stage("polish", 1.6e-4, 0.04, (0.1, 0.4, 0.5), pictures_first=False, mean=0.995)
-STAGES = {stage.name: stage for stage in (WHOLE, DECODER, POLISH)}
+STAGES = {stage.name: stage for stage in (HALF, WHOLE, DECODER, POLISH)}
+FIRST = (
+    0.5  # how far the rate has fallen, and the material got on, when half the width gives way to the whole
+)
 
 
 class Shelf:
@@ -113,6 +120,11 @@ def _encoder_before(where: torch.device) -> AutoencoderKLWan | None:
     return before.requires_grad_(False).to(where)
 
 
+def _width(weights: dict[str, torch.Tensor]) -> int:
+    """Of a VAE with these: its channels at the pixels."""
+    return len(weights["encoder.conv_in.bias"])
+
+
 def _moved(before: AutoencoderKLWan, x: torch.Tensor, latents: torch.Tensor) -> torch.Tensor:
     """How far latents are from those of before, in squares of each channel's deviation."""
     with torch.no_grad(), torch.autocast(x.device.type, torch.bfloat16, enabled=half_precision()):
@@ -122,7 +134,7 @@ def _moved(before: AutoencoderKLWan, x: torch.Tensor, latents: torch.Tensor) -> 
 
 
 class Trainee:
-    """The VAE with what teaching it keeps between two steps; but for the first stage, with the encoder held as it is.
+    """The VAE with what teaching it keeps between two steps; in later stages with the encoder held as it is.
 
     Each stage has steps, time and momenta of its own in the checkpoint.
     """
@@ -130,8 +142,9 @@ class Trainee:
     def __init__(self, checkpoint: Path, stage: Stage = WHOLE) -> None:
         self.checkpoint, self.stage = checkpoint, stage
         self.where = device()
-        self.vae = new_vae().to(self.where)
-        if stage is not WHOLE:
+        self.state = load(checkpoint) or {}
+        self.vae = self._as_it_was().to(self.where)
+        if not stage.encoder:
             self.vae.encoder.requires_grad_(False)
             self.vae.quant_conv.requires_grad_(False)
         self.taught = torch.nn.ModuleList(
@@ -140,17 +153,34 @@ class Trainee:
         self.optimiser = muon(self.taught, stage.peak)
         self.before = _encoder_before(self.where) if stage is WHOLE else None
         self.step, self.spent = 0, 0.0
-        self.state = load(checkpoint) or {}
-        if self.state:
-            self.vae.load_state_dict(self.state["vae"])
         self.kept = copy.deepcopy(self.vae) if stage.mean else self.vae
         mine = self.state if stage is WHOLE else self.state.get(stage.name, {})
-        if mine:
+        if "step" in mine:
             if "optimiser" in mine:
                 self.optimiser.load_state_dict(mine["optimiser"])
             if "last" in mine:
                 self.vae.load_state_dict(mine["last"])
             self.step, self.spent = int(mine["step"]), float(mine["spent"])
+
+    def _as_it_was(self) -> AutoencoderKLWan:
+        """The VAE of the checkpoint, as wide as the stage has it; a new one where there is none."""
+        vae = new_vae(WIDTH // 2 if self.stage is HALF else WIDTH)
+        if not self.state:
+            return vae
+        held = self.state["vae"]
+        if _width(held) < _width(vae.state_dict()):
+            narrow = new_vae(WIDTH // 2)
+            narrow.load_state_dict(held)
+            return widened(narrow, vae)
+        vae.load_state_dict(held)
+        return vae
+
+    def done(self, minutes: float) -> float:
+        """How far (0..1) the rate has to have fallen, of a stage that takes so long."""
+        share = self.spent / (minutes * 60)
+        if self.stage is HALF:
+            return FIRST * share
+        return FIRST + (1 - FIRST) * share if self.stage is WHOLE and HALF.name in self.state else share
 
     def lost(self, x: torch.Tensor) -> tuple[torch.Tensor, float]:
         """The loss on pixels, and their squared error. Within ``quickened`` only."""
@@ -218,6 +248,12 @@ class Material:
 
 def train(minutes: float, checkpoint: Path = WORK / "vae.pt", stage: Stage = WHOLE) -> None:
     """Train for so long in all; the learning rate falls to zero at the end."""
+    if (
+        stage is HALF
+        and (held := load(checkpoint))
+        and _width(held["vae"]) > _width(new_vae(WIDTH // 2).state_dict())
+    ):
+        return
     meet()
     torch._dynamo.config.recompile_limit = SHAPES
     trainee = Trainee(checkpoint, stage)
@@ -225,7 +261,7 @@ def train(minutes: float, checkpoint: Path = WORK / "vae.pt", stage: Stage = WHO
     last, shown, kept = time.monotonic(), 0.0, 0
     with quickened(trainee.vae):
         while trainee.spent < minutes * 60:
-            done = trainee.spent / (minutes * 60)
+            done = trainee.done(minutes)
             rate = max(stage.peak * min(1.0, (trainee.step + 1) / 60) * (1 - done) ** 0.9, 1e-6)
             x = to_pixels(material.next(done).to(trainee.where))  # its channels last already
             loss, squares = trainee.lost(x)

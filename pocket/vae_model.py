@@ -15,11 +15,14 @@ from pocket.workplace import compiler_at_hand
 Z = 24  # channels; 16 kept too little of faces and of what moves, 48 were more than the transformer could carry
 
 
-def new_vae() -> AutoencoderKLWan:
+WIDTH = 64  # channels at the pixels; 32 is quicker taught, and blurs what moves
+
+
+def new_vae(width: int = WIDTH) -> AutoencoderKLWan:
     """10.6 million parameters, 8x8x4 and 24 channels. Untrained, latents not yet standardised."""
     return AutoencoderKLWan(
-        base_dim=64,
-        decoder_base_dim=64,
+        base_dim=width,
+        decoder_base_dim=width,
         z_dim=Z,
         dim_mult=[1, 2, 2],
         num_res_blocks=1,

@@ -7,14 +7,16 @@ import torch
 from diffusers import AutoencoderKLWan, WanTransformer3DModel
 
 from pocket.transformer_model import WrittenOutAttention
-from pocket.vae_model import decode_whole, encode_whole, in_last, whole_clips
+from pocket.vae_model import WIDTH, decode_whole, encode_whole, in_last, whole_clips
+from pocket.widen import widened
 
 
-def small_vae() -> AutoencoderKLWan:
+def small_vae(width: int = WIDTH) -> AutoencoderKLWan:
+    """An eighth as wide as the shipped one."""
     torch.manual_seed(0)
     return AutoencoderKLWan(
-        base_dim=8,
-        decoder_base_dim=8,
+        base_dim=width // 8,
+        decoder_base_dim=width // 8,
         z_dim=4,
         dim_mult=[1, 2, 2],
         num_res_blocks=1,
@@ -55,6 +57,20 @@ def test_whole_clips_leave_diffusers_as_it_was() -> None:
     with whole_clips():
         pass
     assert torch.equal(vae.encode(pixels).latent_dist.mode(), before)
+
+
+@torch.no_grad()
+def test_a_wider_vae_makes_the_same() -> None:
+    """And no two of its channels are read alike, or they could never grow apart."""
+    narrow, wide = small_vae(WIDTH), small_vae(2 * WIDTH)
+    widened(narrow, wide)
+    pixels = torch.rand(1, 3, 9, 16, 32) * 2 - 1
+    latents = narrow.encode(pixels).latent_dist.mode()
+    torch.testing.assert_close(wide.encode(pixels).latent_dist.mode(), latents, atol=1e-5, rtol=1e-4)
+    rebuilt = narrow.decode(latents).sample
+    torch.testing.assert_close(wide.decode(latents).sample, rebuilt, atol=1e-5, rtol=1e-4)
+    read = wide.decoder.conv_out.weight
+    assert not torch.isclose(*read.chunk(2, 1)).any(1).all()
 
 
 @torch.no_grad()

@@ -182,6 +182,28 @@ def test_vae_learns_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert shown_a_clip(resumed, 2) == pytest.approx(shown_a_clip(whole, 2), rel=1e-5)
 
 
+def test_half_the_width_then_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole VAE begins with what the narrow one has learnt, with steps of its own and the rate where it had fallen to;
+    from then on the narrow one is not taught again."""
+    monkeypatch.setattr(train_vae, "new_vae", small_vae)
+    monkeypatch.setattr(train_vae, "WORK", tmp_path)
+    narrow = train_vae.Trainee(tmp_path / "vae.pt", train_vae.HALF)
+    shown = shown_a_clip(narrow, 12)
+    assert shown[-1] < 0.95 * shown[0]
+    narrow.spent = 60.0
+    assert narrow.done(1.0) == train_vae.FIRST
+    narrow.keep()
+    assert train_vae.Trainee(tmp_path / "vae.pt", train_vae.HALF).step == 12
+    whole = train_vae.Trainee(tmp_path / "vae.pt")
+    assert (whole.step, whole.done(1.0)) == (0, train_vae.FIRST)
+    assert whole.vae.config.base_dim == 2 * narrow.vae.config.base_dim
+    assert shown_a_clip(whole, 1) == pytest.approx(shown_a_clip(narrow, 1), rel=0.05)  # noise on the latents
+    whole.keep()
+    before = (tmp_path / "vae.pt").read_bytes()
+    train_vae.train(1e6, tmp_path / "vae.pt", train_vae.HALF)
+    assert (tmp_path / "vae.pt").read_bytes() == before
+
+
 @pytest.mark.parametrize("stage", [train_vae.DECODER, train_vae.POLISH])
 def test_decoder_learns_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: train_vae.Stage
