@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path as FilePath
 from pathlib import PurePosixPath
 from typing import NamedTuple
@@ -31,12 +31,17 @@ class _Target(NamedTuple):
 
 
 def check_deliveries(
-    checking: Checking, film_file: FilePath, profile: str | None, own: bool, line_of: Callable[[Path], int]
+    checking: Checking,
+    film_file: FilePath,
+    profile: str | None,
+    own: bool,
+    line_of: Callable[[Path], int],
+    without: Iterable[tuple[Named, int]] = (),
 ) -> None:
     """Report deliveries that cannot be written, or would replace what the film is made from, or one another.
 
     `own` says that the profile has its own `deliver`, so that its name does not enter theirs. `line_of` tells
-    where a path was written.
+    where a path was written. `without` are the files that the film reads without the profile, with their lines.
     """
     targets = list(_targets(checking, film_file, profile, own))
     _check_apart(checking, film_file.parent, targets)
@@ -48,9 +53,20 @@ def check_deliveries(
             )
         elif wrong := _unwritable(film_file.parent, target.files):
             checking.fail(target.path, wrong)
-    _check_replaced(
-        checking, film_file, targets, f"the profile '{profile}'" if profile else "a build", line_of
-    )
+    who = f"the profile '{profile}'" if profile else "a build"
+    over = _replaced(film_file.parent, targets)
+    for named in (*files_of(checking.film), Named((), film_file.name, "text")):
+        if not checking.doubtful(named.path) and (found := over(named)):
+            _fail_replaced(checking, found, named, line_of(named.path), who)
+    read = {one.file for one in files_of(checking.film) if one.sort != "output"}
+    for named, line in without:
+        if profile and named.file not in read and (found := over(named)):
+            target, file = found
+            checking.fail(
+                target.path or ("profiles", profile),
+                f"{shown(file)}, which {who} would write, is what the film without it reads on line {line}; "
+                "name another file to deliver",
+            )
 
 
 def _targets(checking: Checking, film_file: FilePath, profile: str | None, own: bool) -> Iterator[_Target]:
@@ -98,15 +114,8 @@ def _check_apart(checking: Checking, folder: FilePath, targets: list[_Target]) -
             )
 
 
-def _check_replaced(
-    checking: Checking,
-    film_file: FilePath,
-    targets: list[_Target],
-    who: str,
-    line_of: Callable[[Path], int],
-) -> None:
-    """Report what would be written over a file that the film reads, or among photos, to be trained on."""
-    folder = film_file.parent
+def _replaced(folder: FilePath, targets: list[_Target]) -> Callable[[Named], tuple[_Target, str] | None]:
+    """Tells of a file that a film reads which target, with which of its files, goes over it, or among its photos."""
     there: dict[_Identity, tuple[_Target, str]] = {}
     around: dict[_Identity, tuple[_Target, str]] = {}
     for target in targets:
@@ -117,33 +126,38 @@ def _check_replaced(
                 there.setdefault(found, (target, file))
         if found := _identity(folder, os.path.realpath((folder / target.files[0]).parent)):
             around.setdefault(found, (target, target.files[0]))
-    for named in (*files_of(checking.film), Named((), film_file.name, "text")):
-        if named.sort == "output" or checking.doubtful(named.path):
-            continue
-        found = _identity(folder, named.file)
+
+    def over(named: Named) -> tuple[_Target, str] | None:
+        found = _identity(folder, named.file) if named.sort != "output" else None
+        if found is None:
+            return None
         if named.sort == "photos":
-            replaced = found and (around.get(found) or _linked(folder, named.file, there))
-        else:
-            replaced = found and there.get(found)
-        if not replaced:
-            continue
-        target, file = replaced
-        if target.path:
-            read = (
-                f"among the photos of line {line_of(named.path)}"
-                if named.sort == "photos"
-                else (f"read by the film on line {line_of(named.path)}" if named.path else "the film file")
-            )
-            checking.fail(
-                target.path,
-                f"{shown(file)}, which {who} would write, is {read}; name another file to deliver",
-            )
-        else:
-            checking.fail(
-                named.path,
-                f"{shown(file)} is read here, and {who} would write over it; name another file, or say with "
-                "`deliver` where the film goes",
-            )
+            return around.get(found) or _linked(folder, named.file, there)
+        return there.get(found)
+
+    return over
+
+
+def _fail_replaced(
+    checking: Checking, replaced: tuple[_Target, str], named: Named, line: int, who: str
+) -> None:
+    """Report the file that would be written over what is read, where the one or the other is named."""
+    target, file = replaced
+    if target.path:
+        read = (
+            f"among the photos of line {line}"
+            if named.sort == "photos"
+            else (f"read by the film on line {line}" if named.path else "the film file")
+        )
+        checking.fail(
+            target.path, f"{shown(file)}, which {who} would write, is {read}; name another file to deliver"
+        )
+    else:
+        checking.fail(
+            named.path,
+            f"{shown(file)} is read here, and {who} would write over it; name another file, or say with "
+            "`deliver` where the film goes",
+        )
 
 
 def _linked(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -18,7 +18,7 @@ from filmforge.language import scalars
 from filmforge.language.check import check, check_declarations
 from filmforge.language.checking import Checking
 from filmforge.language.delivery_rules import check_deliveries
-from filmforge.language.file_rules import Media
+from filmforge.language.file_rules import Media, Named, files_of
 from filmforge.language.film import Film
 from filmforge.language.mend import mended
 from filmforge.language.overlay import (
@@ -149,7 +149,14 @@ def _load(
             look_into=look_into,
         )
         if file is not None:
-            check_deliveries(Checking(film, reading, broken), file, profile, "deliver" in over, line_of)
+            check_deliveries(
+                Checking(film, reading, broken),
+                file,
+                profile,
+                "deliver" in over,
+                line_of,
+                _hidden(source, over),
+            )
     problems = [_placed(source, origins, *found) for found in reading.found]
     problems += _of_profiles(_Laid(source, data, origins, film, broken), profile, file)
     if problems or one_for_all is None:
@@ -178,6 +185,29 @@ def _read(data: Any, reading: Reading) -> tuple[Film | None, set[Path]]:
         except ValidationError as again:
             wrong = again
     return None, broken
+
+
+_NAMING = frozenset({"scenes", "characters", "styles", "models", "music", "credits"})
+"""The keys under which a film names what it reads: a profile that lays over them may hide some of it."""
+
+
+def _read_by(
+    film: Film, broken: Set[Path], over: dict[str, Any], line_of: Callable[[Path], int]
+) -> Iterator[tuple[Named, int]]:
+    """What the film reads, with the lines, where the profile `over` may hide it."""
+    if _NAMING.intersection(over):
+        checking = Checking(film, Reading(film.fps), broken)
+        yield from (
+            (named, line_of(named.path)) for named in files_of(film) if not checking.doubtful(named.path)
+        )
+
+
+def _hidden(source: Source, over: dict[str, Any]) -> Iterator[tuple[Named, int]]:
+    """What the film as it is written reads, with the lines, where the profile `over`, laid over it, may hide it."""
+    if _NAMING.intersection(over):
+        film, broken = _read(source.data, Reading(_rate(source.data)))
+        if film is not None:
+            yield from _read_by(film, broken, over, lambda path: source.problem(path, "").line)
 
 
 def _one_model(film: Film) -> Film:
@@ -239,7 +269,12 @@ def _of_profiles(base: _Laid, chosen: str | None, file: FilePath | None) -> Iter
                 return _placed(source, origins if own else base.origins, path, message)
 
             delivering = Checking(whole, Reading(reading.fps), base.broken | wrong)
-            check_deliveries(delivering, file, name, "deliver" in over, lambda path: placed(path).line)
+            without = _read_by(
+                film, base.broken, over, lambda path: _placed(source, base.origins, path, "").line
+            )
+            check_deliveries(
+                delivering, file, name, "deliver" in over, lambda path: placed(path).line, without
+            )
             yield from (placed(path, message) for path, message, _ in delivering.reading.found)
 
 

@@ -77,6 +77,25 @@ class TestWhatTheFilmReads:
         (folder / "t.mp4").write_bytes(CLIP)
         assert said(folder, f"deliver: {{main: t.mp4}}\nprofiles: {{trailer: {trailer}}}") == []
 
+    def test_what_only_the_film_without_a_profile_reads(self, folder: Path) -> None:
+        """A profile with scenes of its own does not write over the film's footage, whether or not it is asked for."""
+        (folder / "t.mp4").write_bytes(CLIP)
+        own = "scenes: [{id: t, shots: [{id: t, clip: t.mp4}]}]"
+        for profile in (None, "trailer"):
+            top = f"profiles: {{trailer: {{{own}, deliver: {{main: g.mp4}}}}}}"
+            (found,) = said(folder, top, profile=profile)
+            assert (
+                "deliver.main.file: 'g.mp4', which the profile 'trailer' would write, is what the film"
+                in found
+            )
+            assert found.endswith("without it reads on line 5; name another file to deliver")
+        (folder / "out").mkdir()
+        (folder / "out" / "a.trailer.mp4").write_bytes(CLIP)
+        for profile in (None, "trailer"):
+            shots = "[{id: two, clip: out/a.trailer.mp4}]"
+            (found,) = said(folder, f"profiles: {{trailer: {{{own}}}}}", shots, profile)
+            assert found.startswith("a.yaml:2:12: profiles.trailer: 'out/a.trailer.mp4', which the profile")
+
     def test_what_is_written_beside(self, folder: Path) -> None:
         """Captions, where there may be a file of them, and provenance."""
         (folder / "o.srt").write_text("The end", "utf-8")
