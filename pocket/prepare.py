@@ -6,11 +6,13 @@
 
 One file a shard in ``.pocket/latents``: ``latents`` float16 (n, Z, t, 12, 20), raw (not yet
 standardised), and captions beside it. The VAE is causal: a prefix of a clip's latents is the
-latents of the clip's first frames, so 17 frames serve 1, 5, 9 and 13 as well.
+latents of the clip's first frames, so 17 frames serve 1, 5, 9 and 13 as well. With them is kept which encoder made them:
+once it has been taught further, they are made anew.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -22,17 +24,26 @@ from diffusers import AutoencoderKLWan
 from pocket.draw import shots
 from pocket.export import trained_vae
 from pocket.vae_model import Z, encode_whole, quickened, to_pixels
-from pocket.workplace import WORK, device, half_precision, save
+from pocket.workplace import WORK, device, half_precision, load, save
 from pocket.world import figures
 
 LATENTS = WORK / "latents"
 
 
+def encoder_of(vae: AutoencoderKLWan) -> str:
+    """A digest of all that latents depend on."""
+    found = hashlib.sha256()
+    for part in (vae.encoder, vae.quant_conv):
+        for value in part.state_dict().values():
+            found.update(value.cpu().contiguous().numpy().tobytes())
+    return found.hexdigest()
+
+
 @torch.inference_mode()
-def encode_shard(kind: str, number: int, vae: AutoencoderKLWan) -> None:
-    """``kind`` is stills, clips or longs."""
+def encode_shard(kind: str, number: int, vae: AutoencoderKLWan, encoder: str) -> None:
+    """``kind`` is stills, clips, longs or twins; ``encoder`` the digest of the VAE's."""
     source, target = WORK / kind / f"{number:04d}.npy", LATENTS / f"{kind}-{number:04d}.pt"
-    if target.exists() or not source.exists():
+    if not source.exists() or (load(target) or {}).get("encoder") == encoder:
         return
     frames = torch.from_numpy(np.load(source))
     frames = frames[:, None] if frames.ndim == 4 else frames
@@ -44,7 +55,7 @@ def encode_shard(kind: str, number: int, vae: AutoencoderKLWan) -> None:
     notes = json.loads(source.with_suffix(".json").read_text())
     target.parent.mkdir(parents=True, exist_ok=True)
     target.with_suffix(".json").write_text(json.dumps(notes))
-    save({"latents": torch.cat(out)}, target)
+    save({"latents": torch.cat(out), "encoder": encoder}, target)
 
 
 def mark_figures(kind: str, number: int) -> None:
@@ -83,9 +94,10 @@ def main() -> None:
         statistics()
         return
     vae = trained_vae().to(device())
+    encoder = encoder_of(vae)
     with quickened(vae):
         for number in range(int(sys.argv[2]), int(sys.argv[3])):
-            encode_shard(sys.argv[1], number, vae)
+            encode_shard(sys.argv[1], number, vae, encoder)
             mark_figures(sys.argv[1], number)
 
 
