@@ -45,9 +45,7 @@ class Stage:
     frames: tuple[float, float, float] = (0.2, 0.5, 0.3)  # how often clips of 5, 9 and 17 are shown
     pictures_first: bool = True
     encoder: bool = False  # whether it is taught too
-    mean: float = (
-        0.0  # what a step leaves of the running mean that is kept; at 0 the weights are kept as they are
-    )
+    mean: float = 0.0  # what a step leaves of the running mean that is kept; at 0 the weights are kept
 
 
 HALF = Stage("half", 1.2e-3, 0.12, encoder=True)
@@ -55,9 +53,7 @@ WHOLE = Stage("whole", 1.2e-3, 0.12, encoder=True)
 DECODER = Stage("decoder", 0.6e-3, 0.12)  # it has been taught before
 POLISH = Stage("polish", 1.6e-4, 0.04, (0.1, 0.4, 0.5), pictures_first=False, mean=0.995)
 STAGES = {stage.name: stage for stage in (HALF, WHOLE, DECODER, POLISH)}
-FIRST = (
-    0.5  # how far the rate has fallen, and the material got on, when half the width gives way to the whole
-)
+FIRST = 0.5  # how far rate and material have got when half the width gives way to the whole
 
 
 class Shelf:
@@ -248,12 +244,9 @@ class Material:
 
 def train(minutes: float, checkpoint: Path = WORK / "vae.pt", stage: Stage = WHOLE) -> None:
     """Train for so long in all; the learning rate falls to zero at the end."""
-    if (
-        stage is HALF
-        and (held := load(checkpoint))
-        and _width(held["vae"]) > _width(new_vae(WIDTH // 2).state_dict())
-    ):
-        return
+    held = load(checkpoint)
+    if stage is HALF and held and _width(held["vae"]) > _width(new_vae(WIDTH // 2).state_dict()):
+        return  # it has been widened: what comes after is taught already
     meet()
     torch._dynamo.config.recompile_limit = SHAPES
     trainee = Trainee(checkpoint, stage)

@@ -34,9 +34,8 @@ def take(
 
     drawn = seed if seed is not None else secrets.randbelow(2**31)
     project = load_project(film, profile, overrides, store)
-    if profile and shot not in {
-        f"{scene.id}/{one.id}" for scene in project.film.scenes for one in scene.shots
-    }:
+    shots = {f"{scene.id}/{one.id}" for _, scene, one in project.film.placed_shots()}
+    if profile and shot not in shots:  # else it is written, and then refused
         raise UsageError(f"with the profile '{profile}' there is no shot called '{shot}' to render")
     add_take(project.path, shot, drawn)
     project = load_project(film, profile, overrides, store)

@@ -122,7 +122,7 @@ def _replaced(folder: FilePath, targets: list[_Target]) -> Callable[[Named], tup
         for file in target.files:
             if found := _identity(
                 folder, os.path.realpath(folder / file)
-            ):  # also `new/..`: a build makes `new`
+            ):  # `new/..` too: a build makes `new`
                 there.setdefault(found, (target, file))
         if found := _identity(folder, os.path.realpath((folder / target.files[0]).parent)):
             around.setdefault(found, (target, target.files[0]))
